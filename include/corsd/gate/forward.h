@@ -1,0 +1,17 @@
+/* The request's head as the backend gets it: hop-by-hop fields out, forwarding fields in.
+ * Source: RFC 9110 §7.6, RFC 9112 §3.2; DESIGN §3. */
+#pragma once
+#include "corsd/gate/request.h"
+
+enum { REQUEST_ID_MAX = 128 };
+
+/* Appends the head to out and marks fields of `head` as dropped on the way. `authority`: what Host
+ * says where none came, or where the upstream wants its own. *id (optional) gets the request id
+ * within out's bytes. */
+void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, struct head *head,
+                  const struct decision *decision, struct str authority, struct str *id);
+/* The client's address by trusted_proxies: the rightmost untrusted one of X-Forwarded-For, else the
+ * peer's own. A view into head or peer. */
+struct str gate_client(const struct plan *plan, const struct peer *peer, const struct head *head);
+/* Takes trailers that frame, route or authenticate out (RFC 9110 §6.5.1). */
+void gate_trailers(struct head *trailers);

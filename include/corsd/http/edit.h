@@ -1,0 +1,17 @@
+/* Writes a head anew: the start line, the kept fields as they lie, what is added, the empty line.
+ * Appends to a buf whose `failed` tells that it did not fit. Any thread. */
+#pragma once
+#include "corsd/base/buf.h"
+#include "corsd/http/message.h"
+
+/* "METHOD target HTTP/1.1". */
+void edit_request_line(struct buf *out, struct str method, struct str target);
+/* "HTTP/1.1 status reason". */
+void edit_status_line(struct buf *out, unsigned status, struct str reason);
+/* The fields that are not dropped, byte for byte, in order, in as few runs as there are gaps. */
+void edit_kept_fields(struct buf *out, const struct head *head);
+/* "name: value". */
+void edit_field(struct buf *out, struct str name, struct str value);
+void edit_field_u64(struct buf *out, struct str name, uint64_t value);
+/* The empty line. */
+void edit_end(struct buf *out);

@@ -1,0 +1,110 @@
+/* A plan: a checked, compiled, immutable configuration. Made by config/, shared by all threads with
+ * counted references; nothing in it changes after plan_seal. Durations in milliseconds, sizes in
+ * bytes, rates in bytes a second; 0 = no limit where DESIGN §1 says so. */
+#pragma once
+#include "corsd/base/address.h"
+#include "corsd/base/arena.h"
+#include "corsd/cors/policy.h"
+
+struct listener_spec {
+    struct str text; /* as written, for log and messages */
+    struct address address;
+    bool has_mode;
+    unsigned mode; /* of a unix socket's file, e.g. 0660 */
+    const void *place;
+};
+
+enum host_mode { HOST_KEEP, HOST_UPSTREAM, HOST_NAME };
+
+struct server_spec { /* one address of an upstream */
+    struct str url;       /* as written, normalised */
+    struct str authority; /* host[:port] as Host would say it; "localhost" for unix sockets */
+    struct str host;      /* name or IP literal without brackets; empty for unix */
+    uint16_t port;
+    bool tls;
+    bool has_address; /* an IP literal or unix path: address is ready; else host must be resolved */
+    struct address address;
+    unsigned weight;
+};
+
+struct upstream_spec {
+    struct str name; /* as in upstreams, or the URL of the shorthand */
+    uint16_t index;  /* in plan->upstreams */
+    struct server_spec *servers;
+    size_t n_servers;
+    enum host_mode host_mode;
+    struct str host_name; /* HOST_NAME only */
+    uint64_t connect_timeout_ms, response_timeout_ms, idle_timeout_ms;
+    uint64_t max_age_ms;
+    uint64_t max_idle; /* pooled connections a worker */
+    bool accept_bare_lf;
+    uint64_t fingerprint; /* equal for upstreams that mean the same: pools survive a reload */
+};
+
+struct route {
+    struct str host; /* normal form, "" = any, "*.example.com" for one or more labels */
+    struct str path; /* normal form: decoded, no dot segments, no trailing slash; "/" = all */
+    struct str written_path;
+    struct str name; /* "host/path" for log and metrics */
+    uint16_t index;
+    const struct upstream_spec *upstream;
+    const struct policy *policy; /* NULL: off */
+    uint64_t body_size;          /* 0 = no limit */
+    uint64_t response_timeout_ms;
+    const void *place;
+};
+
+struct limits {
+    uint64_t header_size, headers, body_size, connections, connections_per_client, min_rate;
+};
+struct timeouts { /* all in ms */
+    uint64_t header, body, idle, tunnel, drain, drain_delay;
+};
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum access_format { ACCESS_OFF, ACCESS_TEXT, ACCESS_JSON };
+struct log_spec {
+    enum log_level level;
+    enum access_format access;
+    bool query;
+    struct str output; /* "stderr" or a file's path */
+};
+
+enum forwarded { FORWARDED_X, FORWARDED_RFC7239, FORWARDED_BOTH, FORWARDED_OFF };
+
+struct route_table;
+
+struct plan {
+    struct listener_spec *listeners;
+    size_t n_listeners;
+    unsigned workers; /* 0 = auto */
+    struct upstream_spec *upstreams;
+    size_t n_upstreams;
+    struct policy **policies; /* all compiled ones, owned */
+    size_t n_policies;
+    struct route *routes;
+    size_t n_routes;
+    struct route_table *table;           /* made by plan_seal from routes */
+    const struct policy *default_policy; /* NULL: off */
+    struct cidr *trusted;
+    size_t n_trusted;
+    bool trust_unix;
+    enum forwarded forwarded;
+    bool via, decision_header;
+    struct str health_path; /* empty: none */
+    struct limits limits;
+    struct timeouts timeouts;
+    struct log_spec log;
+    struct str file;    /* the configuration's path, or empty */
+    struct arena arena; /* holds everything above but the policies */
+    int refs;           /* atomic */
+};
+
+/* An empty plan with one reference and its arena; NULL out of memory. */
+MUST_USE struct plan *plan_create(void);
+/* Builds the route table. False where memory ran out. Routes are checked by config before. */
+MUST_USE bool plan_seal(struct plan *plan);
+struct plan *plan_ref(struct plan *plan); /* any thread */
+void plan_unref(struct plan *plan);       /* any thread; the last one destroys */
+/* Whether headers of this peer are believed (trusted_proxies). */
+bool plan_trusts(const struct plan *plan, const struct sockaddr *peer);

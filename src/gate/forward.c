@@ -1,0 +1,298 @@
+/* Which request fields pass, which go, and which are added. */
+#include "corsd/gate/forward.h"
+#include "corsd/http/edit.h"
+
+enum pass {
+    PASSES,
+    HOP,        /* for this connection only: always dropped */
+    FROM_PROXY, /* passes from trusted peers only */
+    REWRITTEN,  /* dropped or kept by a step of its own below */
+};
+
+static const uint8_t passes[FIELD_COUNT] = {
+    [FIELD_TE] = REWRITTEN,
+    [FIELD_HOST] = REWRITTEN,
+    [FIELD_EXPECT] = REWRITTEN,
+    [FIELD_UPGRADE] = HOP,
+    [FIELD_FORWARDED] = FROM_PROXY,
+    [FIELD_X_REAL_IP] = FROM_PROXY,
+    [FIELD_CONNECTION] = HOP,
+    [FIELD_KEEP_ALIVE] = HOP,
+    [FIELD_MAX_FORWARDS] = REWRITTEN,
+    [FIELD_X_REQUEST_ID] = REWRITTEN,
+    [FIELD_X_REWRITE_URL] = FROM_PROXY,
+    [FIELD_CONTENT_LENGTH] = REWRITTEN,
+    [FIELD_HTTP2_SETTINGS] = HOP,
+    [FIELD_X_ORIGINAL_URL] = FROM_PROXY,
+    [FIELD_X_FORWARDED_FOR] = REWRITTEN,
+    [FIELD_PROXY_CONNECTION] = HOP,
+    [FIELD_X_FORWARDED_HOST] = FROM_PROXY,
+    [FIELD_X_FORWARDED_PROTO] = FROM_PROXY,
+    [FIELD_X_FORWARDED] = FROM_PROXY,
+    [FIELD_PROXY_AUTHENTICATE] = HOP,
+    [FIELD_PROXY_AUTHORIZATION] = HOP,
+    [FIELD_PROXY_AUTHENTICATION_INFO] = HOP,
+    [FIELD_TWIN] = HOP,
+};
+
+/* What Connection cannot name away: what routes, frames or decides, and what corsd adds itself. */
+static bool can_be_named(enum field_id id)
+{
+    switch (id) {
+    case FIELD_HOST:
+    case FIELD_ORIGIN:
+    case FIELD_COOKIE:
+    case FIELD_AUTHORIZATION:
+    case FIELD_CONTENT_LENGTH:
+    case FIELD_TRANSFER_ENCODING:
+    case FIELD_EXPECT:
+    case FIELD_TE:
+    case FIELD_VIA:
+    case FIELD_X_REQUEST_ID:
+    case FIELD_FORWARDED:
+    case FIELD_X_FORWARDED:
+    case FIELD_X_FORWARDED_FOR:
+    case FIELD_X_FORWARDED_HOST:
+    case FIELD_X_FORWARDED_PROTO:
+    case FIELD_ACCESS_CONTROL:
+    case FIELD_ACCESS_CONTROL_REQUEST_METHOD:
+    case FIELD_ACCESS_CONTROL_REQUEST_HEADERS: return false;
+    default: return true;
+    }
+}
+
+/* RFC 9110 §7.6.1: the fields that Connection names are this connection's alone. Bounded: the
+ * number of names times the number of fields, both within the limits of a head. */
+static void drop_named(struct head *head)
+{
+    const struct field *connection = head_field(head, FIELD_CONNECTION);
+    for (; connection; connection = head_next(head, connection)) {
+        struct str rest = connection->value, name;
+        while (list_next(&rest, &name)) {
+            if (str_eq_nocase(name, STR("close")) || str_eq_nocase(name, STR("keep-alive")) ||
+                !can_be_named(field_id(name)))
+                continue;
+            for (size_t i = 0; i < head->n; i++)
+                if (str_eq_nocase(head->fields[i].name, name))
+                    head->fields[i].dropped = true;
+        }
+    }
+}
+
+static void drop_hops(struct gate *gate, struct head *head, bool trusted)
+{
+    for (size_t i = 0; i < head->n; i++) {
+        struct field *field = &head->fields[i];
+        enum pass pass = (enum pass)passes[field->id];
+        if (pass == HOP || (pass == FROM_PROXY && !trusted))
+            field->dropped = true;
+        gate->twins += field->id == FIELD_TWIN;
+    }
+    if (head_has(head, FIELD_CONNECTION))
+        drop_named(head);
+}
+
+static void drop_all(struct head *head, enum field_id id)
+{
+    for (struct field *field = head_field(head, id); field; field = head_next(head, field))
+        field->dropped = true;
+}
+
+/* --- one step a field that is rewritten ------------------------------------------------------- */
+
+static void host(struct buf *out, struct head *head, const struct decision *decision,
+                 struct str authority)
+{
+    const struct upstream_spec *upstream = decision->route->upstream;
+    if (upstream->host_mode == HOST_KEEP && decision->target.form != TARGET_ABSOLUTE &&
+        decision->host.size)
+        return; /* stays where it lies */
+    drop_all(head, FIELD_HOST);
+    struct str text = decision->host.size ? decision->host_text : authority;
+    if (upstream->host_mode == HOST_UPSTREAM)
+        text = authority;
+    else if (upstream->host_mode == HOST_NAME)
+        text = upstream->host_name;
+    edit_field(out, STR("Host"), text);
+}
+
+/* A length with leading zeros is read differently by some; it is written anew (RFC 9110 §8.6). */
+static void content_length(struct buf *out, struct head *head, const struct decision *decision)
+{
+    struct field *field = head_field(head, FIELD_CONTENT_LENGTH);
+    if (!field || field->value.n == 1 || field->value.p[0] != '0')
+        return;
+    field->dropped = true;
+    edit_field_u64(out, STR("Content-Length"), decision->body.length);
+}
+
+static void expect(struct head *head, const struct decision *decision)
+{
+    if (!decision->expects_continue)
+        drop_all(head, FIELD_EXPECT);
+}
+
+/* Of TE only the readiness for trailers is true of our own connection too. */
+static void te(struct buf *out, struct head *head)
+{
+    if (!head_has(head, FIELD_TE))
+        return;
+    drop_all(head, FIELD_TE);
+    if (head_list_has(head, FIELD_TE, STR("trailers")))
+        buf_add(out, STR("TE: trailers\r\n"));
+}
+
+static void max_forwards(struct buf *out, struct head *head)
+{
+    uint64_t left;
+    if (head->method_id != METHOD_OPTIONS || !head_has(head, FIELD_MAX_FORWARDS) ||
+        !str_to_u64(head_value(head, FIELD_MAX_FORWARDS), &left) || !left)
+        return;
+    drop_all(head, FIELD_MAX_FORWARDS);
+    edit_field_u64(out, STR("Max-Forwards"), left - 1);
+}
+
+static void websocket(struct buf *out, const struct decision *decision)
+{
+    if (decision->kind == DECISION_TUNNEL)
+        buf_add(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+}
+
+static bool is_request_id(struct str id)
+{
+    for (size_t i = 0; i < id.n; i++)
+        if (!ascii_is_alpha(id.p[i]) && !ascii_is_digit(id.p[i]) && !strchr("._~+/=@:-", id.p[i]))
+            return false;
+    return id.n > 0 && id.n <= REQUEST_ID_MAX;
+}
+
+/* xorshift128+ (Vigna): unique enough to find a request by, and cheap. */
+static uint64_t next_id(uint64_t state[2])
+{
+    uint64_t a = state[0], b = state[1];
+    state[0] = b;
+    a ^= a << 23;
+    state[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
+    return state[1] + b;
+}
+
+static void request_id(struct buf *out, struct gate *gate, struct head *head, struct str *id)
+{
+    static const char digits[] = "0123456789abcdef";
+    char fresh[32];
+    struct str value = head_value(head, FIELD_X_REQUEST_ID);
+    if (head_count(head, FIELD_X_REQUEST_ID) != 1 || !is_request_id(value)) {
+        for (int half = 0; half < 2; half++) {
+            uint64_t bits = next_id(gate->id_state);
+            for (int i = 0; i < 16; i++, bits >>= 4)
+                fresh[half * 16 + i] = digits[bits & 15];
+        }
+        value = (struct str){fresh, sizeof fresh};
+    }
+    drop_all(head, FIELD_X_REQUEST_ID);
+    edit_field(out, STR("X-Request-Id"), value);
+    if (id && !out->failed)
+        *id = (struct str){out->p + out->n - 2 - value.n, value.n};
+}
+
+/* X-Forwarded-For grows by the peer where the peer is trusted, else begins with it. */
+static void forwarded_for(struct buf *out, struct head *head, const struct peer *peer)
+{
+    const struct field *field = head_field(head, FIELD_X_FORWARDED_FOR);
+    drop_all(head, FIELD_X_FORWARDED_FOR);
+    buf_add(out, STR("X-Forwarded-For: "));
+    for (; peer->trusted && field; field = head_next(head, field)) {
+        buf_add(out, field->value);
+        buf_add(out, STR(", "));
+    }
+    buf_add(out, str_of(peer->ip));
+    buf_add(out, STR("\r\n"));
+}
+
+static void forwarded(struct buf *out, const struct gate *gate, struct head *head,
+                      const struct peer *peer, const struct decision *decision)
+{
+    bool add = gate->plan->forwarded == FORWARDED_X || gate->plan->forwarded == FORWARDED_BOTH;
+    if (!add) {
+        if (!peer->trusted)
+            drop_all(head, FIELD_X_FORWARDED_FOR);
+        return;
+    }
+    forwarded_for(out, head, peer);
+    if (!peer->trusted || !head_has(head, FIELD_X_FORWARDED_PROTO))
+        buf_add(out, peer->tls ? STR("X-Forwarded-Proto: https\r\n")
+                               : STR("X-Forwarded-Proto: http\r\n"));
+    if (decision->host.size && (!peer->trusted || !head_has(head, FIELD_X_FORWARDED_HOST)))
+        edit_field(out, STR("X-Forwarded-Host"), decision->host_text);
+}
+
+/* RFC 9112 §3.2.1: a backend gets the origin form; an absolute form without path is "/", or "*". */
+static void request_line(struct buf *out, const struct head *head, const struct decision *decision)
+{
+    const struct target *target = &decision->target;
+    struct str path = target->path;
+    if (!path.n)
+        path = head->method_id == METHOD_OPTIONS && !target->query.n ? STR("*") : STR("/");
+    buf_add(out, head->method);
+    buf_add_char(out, ' ');
+    buf_add(out, path);
+    buf_add(out, target->query);
+    buf_add(out, STR(" HTTP/1.1\r\n"));
+}
+
+void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, struct head *head,
+                  const struct decision *decision, struct str authority, struct str *id)
+{
+    request_line(out, head, decision);
+    drop_hops(gate, head, peer->trusted);
+    host(out, head, decision, authority);
+    content_length(out, head, decision);
+    expect(head, decision);
+    te(out, head);
+    max_forwards(out, head);
+    websocket(out, decision);
+    forwarded(out, gate, head, peer, decision);
+    request_id(out, gate, head, id);
+    if (gate->plan->via)
+        buf_add(out, STR("Via: 1.1 corsd\r\n"));
+    edit_kept_fields(out, head);
+    edit_end(out);
+}
+
+struct str gate_client(const struct plan *plan, const struct peer *peer, const struct head *head)
+{
+    struct str client = str_of(peer->ip);
+    size_t n = head_count(head, FIELD_X_FORWARDED_FOR);
+    if (!peer->trusted)
+        return client;
+    /* From the last field's last item to the first's first, as long as each is a trusted proxy. */
+    while (n-- > 0) {
+        const struct field *field = head_field(head, FIELD_X_FORWARDED_FOR);
+        for (size_t i = 0; i < n; i++)
+            field = head_next(head, field);
+        struct str rest = field->value;
+        while (rest.n) {
+            size_t comma = str_rfind(rest, ',');
+            struct str item = str_trim(comma < rest.n ? str_from(rest, comma + 1) : rest);
+            struct address address;
+            rest.n = comma < rest.n ? comma : 0;
+            if (!item.n)
+                continue;
+            if (!address_of_ip(item, 0, &address))
+                return client; /* not an address: what stands left of it is nobody's word */
+            client = item;
+            if (!plan_trusts(plan, (const struct sockaddr *)&address.at))
+                return client;
+        }
+    }
+    return client;
+}
+
+void gate_trailers(struct head *trailers)
+{
+    for (size_t i = 0; i < trailers->n; i++) {
+        struct field *field = &trailers->fields[i];
+        enum field_id id = (enum field_id)field->id;
+        field->dropped = id != FIELD_OTHER && id != FIELD_DATE && id != FIELD_SERVER;
+    }
+}
