@@ -60,13 +60,10 @@ static void special_lines(struct buf *out, const struct decision *decision)
         buf_add(out, STR("Retry-After: 1\r\n"));
 }
 
-/* CORS lines by rules 3 and 10: none at all where the origin was refused, Vary all the same. */
+/* CORS lines by rules 3 and 10: none where the origin was refused, Vary all the same. */
 static void cors_lines(struct buf *out, const struct decision *decision)
 {
-    if (!decision->policy)
-        return;
-    if (decision->cause != CAUSE_CORS_REFUSED)
-        cors_actual_lines(out, decision->policy, &decision->verdict, decision->origin, NULL, 0);
+    cors_actual_lines(out, decision->policy, &decision->verdict, decision->origin, NULL, 0);
     cors_vary_line(out, decision->policy, decision->verdict.kind == CORS_PREFLIGHT, NULL, 0);
 }
 

@@ -61,24 +61,6 @@ static bool can_be_named(enum field_id id)
     }
 }
 
-/* RFC 9110 §7.6.1: the fields that Connection names are this connection's alone. Bounded: the
- * number of names times the number of fields, both within the limits of a head. */
-static void drop_named(struct head *head)
-{
-    const struct field *connection = head_field(head, FIELD_CONNECTION);
-    for (; connection; connection = head_next(head, connection)) {
-        struct str rest = connection->value, name;
-        while (list_next(&rest, &name)) {
-            if (str_eq_nocase(name, STR("close")) || str_eq_nocase(name, STR("keep-alive")) ||
-                !can_be_named(field_id(name)))
-                continue;
-            for (size_t i = 0; i < head->n; i++)
-                if (str_eq_nocase(head->fields[i].name, name))
-                    head->fields[i].dropped = true;
-        }
-    }
-}
-
 static void drop_hops(struct gate *gate, struct head *head, bool trusted)
 {
     for (size_t i = 0; i < head->n; i++) {
@@ -88,8 +70,7 @@ static void drop_hops(struct gate *gate, struct head *head, bool trusted)
             field->dropped = true;
         gate->twins += field->id == FIELD_TWIN;
     }
-    if (head_has(head, FIELD_CONNECTION))
-        drop_named(head);
+    edit_drop_named(head, can_be_named);
 }
 
 static void drop_all(struct head *head, enum field_id id)

@@ -1,12 +1,21 @@
 /* A head is written by appending; fields keep their bytes. */
 #include "corsd/http/edit.h"
 
-void edit_request_line(struct buf *out, struct str method, struct str target)
+/* Bounded: the number of names times the number of fields, both within the limits of a head. */
+void edit_drop_named(struct head *head, bool (*may)(enum field_id id))
 {
-    buf_add(out, method);
-    buf_add_char(out, ' ');
-    buf_add(out, target);
-    buf_add(out, STR(" HTTP/1.1\r\n"));
+    const struct field *connection = head_field(head, FIELD_CONNECTION);
+    for (; connection; connection = head_next(head, connection)) {
+        struct str rest = connection->value, name;
+        while (list_next(&rest, &name)) {
+            if (str_eq_nocase(name, STR("close")) || str_eq_nocase(name, STR("keep-alive")) ||
+                !may(field_id(name)))
+                continue;
+            for (size_t i = 0; i < head->n; i++)
+                if (str_eq_nocase(head->fields[i].name, name))
+                    head->fields[i].dropped = true;
+        }
+    }
 }
 
 void edit_status_line(struct buf *out, unsigned status, struct str reason)

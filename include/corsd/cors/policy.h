@@ -122,7 +122,8 @@ typedef void policy_report(void *ctx, enum fault_level level, const void *place,
 
 /* Compiles, reporting every fault and warning of the spec in one go. NULL where an error was
  * reported, or memory ran out (also reported). The spec's texts may go afterwards; places stay
- * opaque. `suffixes` may be NULL: then no pattern with `*` in its host passes. */
+ * opaque. `suffixes` may be NULL: then no pattern with `*` in its host passes but those under
+ * localhost; else the policy keeps a reference of its own. `report` may be NULL. */
 MUST_USE struct policy *policy_create(const struct policy_spec *spec,
                                       const struct public_suffixes *suffixes,
                                       policy_report *report, void *ctx);
@@ -132,3 +133,5 @@ void policy_destroy(struct policy *policy);
 const struct rule *policy_rule_for(const struct policy *policy, struct str origin);
 bool rule_allows_method(const struct rule *rule, struct str method); /* case-sensitive; `*` too */
 bool rule_allows_header(const struct rule *rule, struct str name);   /* rule 7 included */
+/* CONNECT, TRACE, TRACK in any letter case: no page can send them, and no `*` covers them. */
+bool method_is_forbidden(struct str method);

@@ -38,5 +38,6 @@ struct verdict {
     struct str missing;      /* the method or header that is off the list, else empty; a view */
 };
 
-/* What policy says of request; policy NULL gives REASON_NO_POLICY. */
+/* What policy says of request; policy NULL gives CORS_NONE and REASON_NO_POLICY. Bounded work:
+ * linear in the request's bytes. */
 struct verdict verdict_of(const struct policy *policy, const struct cors_request *request);

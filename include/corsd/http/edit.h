@@ -4,8 +4,9 @@
 #include "corsd/base/buf.h"
 #include "corsd/http/message.h"
 
-/* "METHOD target HTTP/1.1". */
-void edit_request_line(struct buf *out, struct str method, struct str target);
+/* Marks the fields that Connection names as dropped, where `may` says so of their id: they are this
+ * connection's alone (RFC 9110 §7.6.1). */
+void edit_drop_named(struct head *head, bool (*may)(enum field_id id));
 /* "HTTP/1.1 status reason". */
 void edit_status_line(struct buf *out, unsigned status, struct str reason);
 /* The fields that are not dropped, byte for byte, in order, in as few runs as there are gaps. */

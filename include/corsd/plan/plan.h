@@ -4,6 +4,7 @@
 #pragma once
 #include "corsd/base/address.h"
 #include "corsd/base/arena.h"
+#include "corsd/base/level.h"
 #include "corsd/cors/policy.h"
 
 struct listener_spec {
@@ -61,7 +62,6 @@ struct timeouts { /* all in ms */
     uint64_t header, body, idle, tunnel, drain, drain_delay;
 };
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum access_format { ACCESS_OFF, ACCESS_TEXT, ACCESS_JSON };
 struct log_spec {
     enum log_level level;
@@ -73,6 +73,7 @@ struct log_spec {
 enum forwarded { FORWARDED_X, FORWARDED_RFC7239, FORWARDED_BOTH, FORWARDED_OFF };
 
 struct route_table;
+struct written;
 
 struct plan {
     struct listener_spec *listeners;
@@ -95,6 +96,7 @@ struct plan {
     struct limits limits;
     struct timeouts timeouts;
     struct log_spec log;
+    const struct written *written; /* config/'s: what was written, for `corsd show` */
     struct str file;    /* the configuration's path, or empty */
     struct arena arena; /* holds everything above but the policies */
     int refs;           /* atomic */

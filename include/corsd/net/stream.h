@@ -1,0 +1,37 @@
+/* A connected socket: read, write, shut down; one contract, plain today and TLS later. The event is
+ * registered once, edge-triggered; "readable" and "writable" are bits the stream keeps, so that
+ * what back-pressure paused goes on without an edge. One thread, one owner (who embeds it).
+ * Source: epoll(7) on EPOLLET; DESIGN §5. */
+#pragma once
+#include "corsd/base/str.h"
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct stream {
+    struct event event;
+    int fd;            /* -1: closed */
+    bool readable : 1; /* a read may bring something: an edge came, and no short read since */
+    bool writable : 1;
+    bool closing : 1;  /* the peer ended its side: read to the end, short reads tell nothing */
+    bool ended : 1;    /* the end was read */
+    void (*on_event)(struct stream *, short what); /* after the bits were set; EV_* */
+};
+
+/* Registers fd (non-blocking; owned from here on, closed where this fails). Negative errno. */
+MUST_USE int stream_open(struct stream *stream, struct event_base *base, int fd,
+                         void (*on_event)(struct stream *, short what));
+void stream_close(struct stream *stream); /* fine for a closed one */
+/* So that the peer sees a reset and not an end: for bodies that were cut. */
+void stream_abort(struct stream *stream);
+/* Bytes read; 0 at the end; -EAGAIN when drained; another negative errno when broken. */
+ssize_t stream_read(struct stream *stream, void *bytes, size_t size);
+/* Bytes written, maybe fewer than given; -EAGAIN; another negative errno when broken. */
+ssize_t stream_write(struct stream *stream, const struct iovec *parts, int n);
+/* Ends our side; the peer may go on. */
+void stream_shut_down(struct stream *stream);
+/* What became of the peer while nobody reads: 0 alive or half-closed, negative errno when gone. */
+int stream_probe(struct stream *stream);
+/* The outcome of a non-blocking connect, once writable: 0 or negative errno. */
+int stream_connected(struct stream *stream);

@@ -1,0 +1,21 @@
+/* The log: one line a fact, written whole by one write(2), so that threads need no lock. */
+#pragma once
+#include "corsd/base/level.h"
+#include "corsd/base/str.h"
+
+struct log {
+    int fd;      /* stderr's, or the file's */
+    int level;   /* enum log_level: what is more than this is not said */
+    bool bare;   /* no time and level before the line: a journal adds its own */
+};
+
+/* output: "stderr", or a path that is appended to. Negative errno; *out on 0 only. */
+MUST_USE int log_open(struct log *out, struct str output, enum log_level level);
+void log_close(struct log *log);
+/* Control bytes in the text become \xNN; the line ends at 2 KiB. Any thread. */
+void log_line(const struct log *log, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static inline bool log_wants(const struct log *log, enum log_level level)
+{
+    return (int)level <= log->level;
+}

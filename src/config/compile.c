@@ -1,0 +1,84 @@
+/* Makes the plan: each part in turn, then what is plain copying. */
+#include "corsd/config/compile.h"
+#include "compiler.h"
+#include "corsd/config/file.h"
+#include "corsd/cors/public_suffix.h"
+
+static void copy_numbers(struct compiler *compiler)
+{
+    const struct written *w = compiler->written;
+    struct plan *plan = compiler->plan;
+    plan->workers = (unsigned)w->workers.value;
+    plan->forwarded = (enum forwarded)w->forwarded.value;
+    plan->via = w->via.value;
+    plan->limits = (struct limits){
+        .header_size = w->limits.header_size.value,
+        .headers = w->limits.headers.value,
+        .body_size = w->limits.body_size.value,
+        .connections = w->limits.connections.value,
+        .connections_per_client = w->limits.connections_per_client.value,
+        .min_rate = w->limits.min_rate.value,
+    };
+    plan->timeouts = (struct timeouts){
+        .header = w->timeouts.header.value,
+        .body = w->timeouts.body.value,
+        .idle = w->timeouts.idle.value,
+        .tunnel = w->timeouts.tunnel.value,
+        .drain = w->timeouts.drain.value,
+        .drain_delay = w->timeouts.drain_delay.value,
+    };
+    plan->log = (struct log_spec){
+        .level = (enum log_level)w->log.level.value,
+        .access = (enum access_format)w->log.access.value,
+        .query = w->log.query.value,
+        .output = w->log.output.text,
+    };
+    if (plan->log.output.n && !str_eq(plan->log.output, STR("stderr")))
+        plan->log.output = file_path(compiler->reading, plan->log.output);
+}
+
+static void compile_default(struct compiler *compiler)
+{
+    const struct written_cors *cors = &compiler->written->cors;
+    struct place whole = {compiler->written->at->place.file, 0, 0};
+    compiler->plan->default_policy = find_policy(compiler, cors, STR("default"));
+    if (!node_value(compiler->written->at, "cors"))
+        warn(compiler->reading, &whole,
+             compiler->reading->has_file
+                 ? "write cors: {allow_origins: [\"https://app.example.com\"]}, or cors: off"
+                 : "give --allow-origin https://app.example.com, or --cors off",
+             "\"cors\" is missing: %s",
+             compiler->written->routes.n ? "routes that name no policy get no CORS headers"
+                                         : "no answer gets CORS headers");
+}
+
+static void warn_unused(struct compiler *compiler)
+{
+    for (size_t i = 0; i < compiler->n_named; i++) {
+        const struct spec_text *name = &compiler->named[i].written->name;
+        char hint[PHRASE];
+        if (compiler->named[i].used)
+            continue;
+        phrase(hint, sizeof hint, "write cors: %.*s where it shall hold", EXCERPT_ARG(name->text));
+        warn(compiler->reading, name->place, hint, "the policy \"%.*s\" is used nowhere",
+             EXCERPT_ARG(name->text));
+    }
+}
+
+bool compile_plan(struct reading *reading, const struct written *written, struct plan *plan)
+{
+    struct compiler compiler = {.reading = reading, .written = written, .plan = plan};
+    bool ok = compile_listeners(&compiler) && compile_upstreams(&compiler) &&
+              compile_policies(&compiler);
+    if (ok) {
+        compile_default(&compiler);
+        ok = compile_routes(&compiler);
+    }
+    if (ok) {
+        warn_unused(&compiler);
+        copy_numbers(&compiler);
+    }
+    public_suffixes_unref(compiler.suffixes);
+    plan->written = written;
+    return ok && !reading->out_of_memory;
+}

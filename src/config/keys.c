@@ -1,0 +1,395 @@
+/* The tables. Every key of the configuration has a row; `unbuilt` ones are refused by name. */
+#include "corsd/config/keys.h"
+#include "corsd/config/readers.h"
+
+#define INTO(field) .into = offsetof(struct OWNER, field)
+#define MINUTE UINT64_C(60000)
+#define LONGEST (UINT64_C(3650) * 24 * 60 * MINUTE)
+#define END {.name = NULL}
+
+/* --- listen ----------------------------------------------------------------------------------- */
+
+#define OWNER written_listen
+static const struct key listen_keys[] = {
+    {.name = "address", .type = &address_type, INTO(address), .required = true,
+     .example = "127.0.0.1:8080", .also = "host port bind url",
+     .doc = "host:port, :port for every address of the machine, [::1]:port, or unix:PATH. The host "
+            "is an IP address or localhost."},
+    {.name = "mode", .type = &file_mode_type, INTO(mode), .example = "0660",
+     .also = "permissions chmod",
+     .doc = "Permissions of a unix socket's file, in octal. Without it the umask decides."},
+    {.name = "tls", .unbuilt = true, .also = "ssl certificate cert https",
+     .doc = "Certificate and key: {cert: FILE, key: FILE}, or a list of pairs chosen by SNI."},
+    {.name = "proxy_protocol", .type = &flag_type, .unbuilt = true, .fallback = "false",
+     .doc = "Whether connections begin with a PROXY protocol header, version 1 or 2."},
+    END,
+};
+#undef OWNER
+static const struct key listen_item = {
+    .name = "an address of listen", .type = &section_type, .keys = listen_keys,
+    .size = sizeof(struct written_listen), .shorthand = true};
+
+/* --- upstreams -------------------------------------------------------------------------------- */
+
+#define OWNER written_upstream
+static const struct key upstream_keys[] = {
+    {.name = "url", .type = &url_type, INTO(url), .required = true,
+     .example = "http://127.0.0.1:3000", .also = "address host target server uri",
+     .doc = "Where the backend listens: http://HOST:PORT, or http+unix:PATH for a unix socket. No "
+            "path: what a request asks for is passed on as it came."},
+    {.name = "servers", .unbuilt = true, .also = "targets hosts backends",
+     .doc = "Several servers instead of url, balanced."},
+    {.name = "balance", .type = &choice_type, .unbuilt = true,
+     .choices = "round_robin least_connections", .fallback = "round_robin",
+     .doc = "How a server is chosen among several."},
+    {.name = "health", .unbuilt = true, .also = "health_check healthcheck",
+     .doc = "Active checks: {path, interval, timeout, rise, fall}."},
+    {.name = "max_fails", .type = &number_type, .unbuilt = true, .fallback = "3",
+     .doc = "Consecutive failures that take a server out for fail_timeout."},
+    {.name = "fail_timeout", .type = &duration_type, .unbuilt = true, .fallback = "10s",
+     .doc = "How long a failed server stays out."},
+    {.name = "slow_start", .type = &duration_type, .unbuilt = true, .fallback = "0s",
+     .doc = "How long a server that came back is spared."},
+    {.name = "max_connections", .type = &number_type, .unbuilt = true, .fallback = "0",
+     .doc = "Connections to a server, over all workers; 0: no limit."},
+    {.name = "queue", .unbuilt = true,
+     .doc = "Requests that may wait for a connection: {size, timeout}."},
+    {.name = "host", .type = &text_type, .unbuilt = true, .fallback = "keep",
+     .doc = "The Host header sent upstream: keep, upstream, or a name."},
+    {.name = "origin", .type = &text_type, .unbuilt = true, .fallback = "keep",
+     .doc = "The Origin header sent upstream: keep, remove, or a value."},
+    {.name = "tls", .unbuilt = true,
+     .doc = "How an https:// upstream is verified: {verify, ca, server_name, cert, key}."},
+    {.name = "connect_timeout", .type = &duration_type, INTO(connect_timeout), .fallback = "5s",
+     .min = 1, .max = LONGEST, .example = "2s",
+     .doc = "How long connecting to the backend may take. Then the client gets a 504."},
+    {.name = "response_timeout", .type = &duration_type, INTO(response_timeout),
+     .fallback = "60s", .min = 1, .max = LONGEST, .example = "5m",
+     .also = "timeout read_timeout proxy_read_timeout request_timeout",
+     .doc = "From the last byte of a request to the head of its response; then the longest silence "
+            "inside of a body. Without a response by then the client gets a 504."},
+    {.name = "idle_timeout", .type = &duration_type, INTO(idle_timeout), .fallback = "55s",
+     .min = 1, .max = LONGEST, .example = "10s", .also = "keepalive_timeout keep_alive keepalive",
+     .doc = "How long a pooled connection may sit unused. Keep it below what the backend allows; a "
+            "Keep-Alive: timeout=N of the backend shortens it to N - 1 seconds."},
+    {.name = "max_idle", .type = &number_type, INTO(max_idle), .fallback = "64", .max = 65536,
+     .example = "16", .also = "pool_size keepalive_connections",
+     .doc = "Connections a worker keeps for reuse; 0: none."},
+    {.name = "max_age", .type = &duration_type, INTO(max_age), .fallback = "0s", .max = LONGEST,
+     .example = "10m", .doc = "Age at which a pooled connection is no longer reused; 0: no limit."},
+    {.name = "accept_bare_lf", .type = &flag_type, .unbuilt = true, .fallback = "false",
+     .doc = "Whether a legacy backend may end the lines of a head by LF alone."},
+    END,
+};
+#undef OWNER
+const struct key upstream_item = {.name = "an upstream", .type = &section_type,
+                                         .keys = upstream_keys,
+                                         .size = sizeof(struct written_upstream),
+    .at = offsetof(struct written_upstream, at)};
+
+/* --- policies --------------------------------------------------------------------------------- */
+
+#define OWNER written_cookies
+static const struct key cookies_keys[] = {
+    {.name = "same_site", .type = &choice_type, INTO(same_site), .choices = "none lax strict",
+     .example = "none", .doc = "The SameSite attribute. none lets a page of another site send the "
+                               "cookie, and needs secure."},
+    {.name = "secure", .type = &flag_type, INTO(secure), .fallback = "false", .example = "true",
+     .doc = "Whether Secure is added."},
+    {.name = "partitioned", .type = &flag_type, INTO(partitioned), .fallback = "false",
+     .example = "true", .doc = "Whether Partitioned is added: a cookie jar for each top-level site."},
+    END,
+};
+#undef OWNER
+
+#define OWNER written_rule
+static const struct key rule_keys[] = {
+    {.name = "allow_origins", .type = &origins_type, INTO(allow_origins),
+     .example = "[\"https://app.example.com\"]",
+     .also = "origins origin allowed_origins allow_origin cors_origins "
+             "access_control_allow_origin domains",
+     .doc = "Origins whose pages may read the answers: exact (https://app.example.com), with one or "
+            "more labels left open (https://*.example.com), with a part of the leftmost label beside "
+            "a hyphen left open (https://pr-*.example.com), with any port (http://localhost:*), of "
+            "an app's own scheme (tauri://localhost), \"null\", or \"*\" for every origin. This or "
+            "allow_origins_file is required."},
+    {.name = "allow_origins_file", .type = &file_type, INTO(allow_origins_file), .unbuilt = true,
+     .example = "origins.txt", .also = "origins_file",
+     .doc = "A file of more origins, one a line in the same spellings; # begins a comment. 100,000 "
+            "lines and more are fine."},
+    {.name = "allow_methods", .type = &methods_type, INTO(allow_methods),
+     .fallback = "GET, HEAD, POST", .example = "[GET, POST, PUT, DELETE]",
+     .also = "methods method allowed_methods access_control_allow_methods",
+     .doc = "Methods that a page may use, in capital letters, or [\"*\"]. GET, HEAD and POST need no "
+            "permission: this list does not keep a page from sending them."},
+    {.name = "allow_headers", .type = &headers_type, INTO(allow_headers),
+     .example = "[Content-Type, Authorization]",
+     .also = "headers header allowed_headers access_control_allow_headers",
+     .doc = "Request headers that a page may set, or [\"*\"]. * does not cover Authorization: name it "
+            "beside the *."},
+    {.name = "expose_headers", .type = &headers_type, INTO(expose_headers),
+     .example = "[X-Request-Id]", .also = "exposed_headers access_control_expose_headers",
+     .doc = "Response headers that a page may read beyond the few that it always may, or [\"*\"]."},
+    {.name = "allow_credentials", .type = &flag_type, INTO(allow_credentials),
+     .fallback = "false", .example = "true",
+     .also = "credentials supports_credentials access_control_allow_credentials",
+     .doc = "Whether a page may send cookies and HTTP authentication along. Not together with the "
+            "origin \"*\"."},
+    {.name = "max_age", .type = &duration_type, INTO(max_age), .max = LONGEST, .example = "2h",
+     .also = "max_age_seconds access_control_max_age preflight_max_age cache",
+     .doc = "How long a browser may remember the answer to a preflight. Without it browsers use 5 "
+            "seconds; Chromium caps it at 2h, Firefox at 24h."},
+    {.name = "preflight_status", .type = &choice_type, INTO(preflight_status),
+     .choices = "200 202 204", .fallback = "204", .example = "200",
+     .also = "options_success_status status",
+     .doc = "Status of the answer to a preflight."},
+    {.name = "dangerous", .type = &choices_type, INTO(dangerous), .unbuilt = true,
+     .choices = "null_with_credentials http_with_credentials public_suffix_patterns",
+     .example = "[http_with_credentials]",
+     .doc = "What is refused unless it is named here: the origin null with credentials, http:// "
+            "origins other than loopback with credentials, and patterns that reach into the domains "
+            "of strangers, such as https://*.github.io."},
+    {.name = "upstream_headers", .type = &choice_type, INTO(upstream_headers), .wide = true,
+     .unbuilt = true, .choices = "replace keep", .fallback = "replace", .example = "keep",
+     .doc = "What becomes of CORS headers that the backend sends: replace takes them off and sends "
+            "ours; keep leaves the answer alone where the backend sent Access-Control-Allow-Origin."},
+    {.name = "denied", .type = &choice_type, INTO(denied), .wide = true, .unbuilt = true,
+     .choices = "forward reject", .fallback = "forward", .example = "reject",
+     .doc = "What becomes of a cross-origin request whose origin is not allowed: forward it without "
+            "CORS headers, so that the browser hides the answer, or reject it with a 403."},
+    {.name = "enforce_methods", .type = &flag_type, INTO(enforce_methods), .wide = true,
+     .unbuilt = true, .fallback = "false", .example = "true",
+     .doc = "Whether a cross-origin request with a method off the list gets a 403. GET, HEAD and "
+            "POST count too."},
+    {.name = "mode", .type = &choice_type, INTO(mode), .wide = true, .unbuilt = true,
+     .choices = "enforce report", .fallback = "enforce", .example = "report", .also = "report_only",
+     .doc = "report changes nothing on the wire, and logs and counts what enforce would do."},
+    {.name = "websocket_origins", .type = &choice_type, INTO(websocket_origins), .wide = true,
+     .unbuilt = true, .choices = "check any", .fallback = "check", .example = "any",
+     .doc = "Whether a WebSocket handshake from an origin off the list gets a 403. Browsers do not "
+            "protect WebSockets themselves, and send cookies along."},
+    {.name = "timing_allow_origin", .type = &choice_type, INTO(timing_allow_origin), .wide = true,
+     .unbuilt = true, .choices = "false true *", .fallback = "false", .example = "true",
+     .doc = "Whether pages may see the detailed timing of requests: true for the allowed origin, "
+            "\"*\" for all."},
+    {.name = "resource_policy", .type = &choice_type, INTO(resource_policy), .wide = true,
+     .unbuilt = true, .choices = "same-origin same-site cross-origin", .example = "cross-origin",
+     .also = "corp cross_origin_resource_policy",
+     .doc = "Cross-Origin-Resource-Policy of answers to which the backend gave none."},
+    {.name = "cookies", .type = &section_type, INTO(cookies), .keys = cookies_keys, .wide = true,
+     .unbuilt = true, .example = "{same_site: none, secure: true}", .also = "cookie set_cookie",
+     .doc = "Attributes given to the cookies that the backend sets."},
+    {.name = "allow_private_network", .type = &flag_type, INTO(allow_private_network),
+     .wide = true, .unbuilt = true, .fallback = "false", .example = "true",
+     .also = "private_network",
+     .doc = "Whether a preflight that asks for Private Network Access is granted it."},
+    END,
+};
+#undef OWNER
+const struct key rule_item = {.name = "a policy", .type = &section_type, .keys = rule_keys,
+                              .size = sizeof(struct written_rule),
+    .at = offsetof(struct written_rule, at)};
+
+static const struct key policy_item = {
+    .name = "a policy", .type = &policy_type, .into = offsetof(struct written_policy, rules),
+    .item = &rule_item, .size = sizeof(struct written_policy), .single = true};
+
+/* --- routes ----------------------------------------------------------------------------------- */
+
+#define OWNER written_route
+static const struct key route_keys[] = {
+    {.name = "host", .type = &host_type, INTO(host), .example = "api.example.com",
+     .also = "hostname domain server_name",
+     .doc = "The host that a request names: exact, or *.example.com for one or more labels. Letter "
+            "case, port and a final dot do not count. Without it the route is for every host."},
+    {.name = "path", .type = &path_type, INTO(path), .fallback = "/", .example = "/api/",
+     .also = "prefix location uri url path_prefix",
+     .doc = "The path that a request begins with; it ends at a segment's end, so /api covers /api "
+            "and /api/users and not /apis. A trailing slash counts for nothing."},
+    {.name = "upstream", .type = &upstream_type, INTO(upstream), .example = "api",
+     .also = "backend proxy_pass target to service",
+     .doc = "Where requests go: a name of upstreams, or a URL. Without it the top-level upstream."},
+    {.name = "cors", .type = &cors_type, INTO(cors), .item = &policy_item, .example = "app",
+     .also = "policy",
+     .doc = "The policy: a name of policies, a policy itself, or off: then nothing about CORS is "
+            "touched and preflights are forwarded. Without it the top-level cors."},
+    {.name = "strip_prefix", .type = &flag_type, .unbuilt = true, .fallback = "false",
+     .also = "strip_path rewrite",
+     .doc = "Whether the matched prefix is taken off what is sent upstream."},
+    {.name = "location", .type = &choice_type, .unbuilt = true, .choices = "rewrite keep",
+     .fallback = "rewrite",
+     .doc = "Whether a Location header that names the upstream's own address becomes the public one."},
+    {.name = "request_headers", .unbuilt = true, .secret = true,
+     .doc = "Headers set and removed on the way to the backend."},
+    {.name = "response_headers", .unbuilt = true,
+     .doc = "Headers set and removed on the way to the client."},
+    {.name = "body_size", .type = &size_type, .unbuilt = true,
+     .doc = "The largest request body; without it limits.body_size."},
+    {.name = "response_timeout", .type = &duration_type, .unbuilt = true,
+     .doc = "As in upstreams, for this route."},
+    END,
+};
+#undef OWNER
+static const struct key route_item = {.name = "a route", .type = &section_type, .keys = route_keys,
+                                      .size = sizeof(struct written_route),
+    .at = offsetof(struct written_route, at)};
+
+/* --- limits, timeouts, log -------------------------------------------------------------------- */
+
+#define OWNER written_limits
+static const struct key limits_keys[] = {
+    {.name = "header_size", .type = &size_type, INTO(header_size), .fallback = "32k", .min = 1024,
+     .max = 1 << 20, .example = "16k",
+     .doc = "Bytes of a request's or response's head. A longer request gets a 431."},
+    {.name = "headers", .type = &number_type, INTO(headers), .fallback = "100", .min = 1,
+     .max = 10000, .example = "200", .doc = "Header lines of a head. More get a 431."},
+    {.name = "body_size", .type = &size_type, INTO(body_size), .fallback = "0", .example = "10m",
+     .also = "max_body_size client_max_body_size",
+     .doc = "Bytes of a request's body; 0: no limit. A larger one gets a 413."},
+    {.name = "connections", .type = &number_type, INTO(connections), .fallback = "0",
+     .max = 10000000, .example = "10000", .also = "max_connections",
+     .doc = "Client connections over all workers; 0: as many as RLIMIT_NOFILE allows. At the limit "
+            "accepting pauses."},
+    {.name = "connections_per_client", .type = &number_type, INTO(connections_per_client),
+     .fallback = "0", .max = 10000000, .example = "100",
+     .doc = "Connections of one client address, beyond which they are closed at once; 0: no limit."},
+    {.name = "min_rate", .type = &size_type, INTO(min_rate), .fallback = "256", .max = 1 << 30,
+     .example = "1k",
+     .doc = "Bytes a second that a client has to move on average while a body is under way; 0: no "
+            "limit."},
+    END,
+};
+#undef OWNER
+
+#define OWNER written_timeouts
+static const struct key timeouts_keys[] = {
+    {.name = "header", .type = &duration_type, INTO(header), .fallback = "10s", .min = 1,
+     .max = LONGEST, .example = "5s",
+     .doc = "From the first byte of a request's head to its last. Then a 408."},
+    {.name = "body", .type = &duration_type, INTO(body), .fallback = "60s", .min = 1,
+     .max = LONGEST, .example = "30s",
+     .doc = "How long a body may stand still while corsd waits for the client."},
+    {.name = "idle", .type = &duration_type, INTO(idle), .fallback = "75s", .min = 1,
+     .max = LONGEST, .example = "30s", .also = "keep_alive keepalive",
+     .doc = "How long a client's connection may stay open between two requests."},
+    {.name = "tunnel", .type = &duration_type, INTO(tunnel), .fallback = "1h", .min = 1,
+     .max = LONGEST, .example = "1d", .also = "websocket",
+     .doc = "How long a WebSocket or an event stream may be silent."},
+    {.name = "drain", .type = &duration_type, INTO(drain), .fallback = "30s", .max = LONGEST,
+     .example = "10s", .also = "shutdown graceful",
+     .doc = "How long requests under way may take to end once corsd was told to stop."},
+    {.name = "drain_delay", .type = &duration_type, INTO(drain_delay), .fallback = "0s",
+     .max = LONGEST, .example = "5s",
+     .doc = "How long connections are still accepted after that, so that a load balancer can notice."},
+    END,
+};
+#undef OWNER
+
+#define OWNER written_log
+static const struct key log_keys[] = {
+    {.name = "level", .type = &choice_type, INTO(level), .choices = "error warn info debug",
+     .fallback = "info", .example = "debug", .doc = "The least important lines that are logged."},
+    {.name = "access", .type = &choice_type, INTO(access), .choices = "off text json",
+     .later = "json", .fallback = "off", .example = "text", .also = "access_log",
+     .doc = "Whether each request gets a line, and in which form."},
+    {.name = "query", .type = &flag_type, INTO(query), .fallback = "true", .example = "false",
+     .doc = "Whether that line holds the query of the URL, which may hold secrets."},
+    {.name = "output", .type = &file_type, INTO(output), .fallback = "stderr",
+     .example = "/var/log/corsd/corsd.log", .also = "file path",
+     .doc = "stderr, or a file."},
+    END,
+};
+#undef OWNER
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+#define OWNER written
+static const struct key root_keys[] = {
+    {.name = "listen", .type = &list_type, INTO(listen), .item = &listen_item, .single = true,
+     .required = true, .example = "127.0.0.1:8080", .also = "port bind address listeners host",
+     .doc = "Where corsd accepts connections: one address, or a list."},
+    {.name = "workers", .type = &workers_type, INTO(workers), .fallback = "auto", .min = 1,
+     .max = 1024, .example = "4", .also = "threads worker_processes processes",
+     .doc = "Event-loop threads. auto: one for each CPU that the process may use, by affinity and "
+            "cgroup quota. A change needs a restart."},
+    {.name = "upstreams", .type = &named_type, INTO(upstreams), .item = &upstream_item,
+     .example = "{api: {url: \"http://127.0.0.1:3000\"}}", .also = "backends services servers",
+     .doc = "Backends by name."},
+    {.name = "policies", .type = &named_type, INTO(policies), .item = &policy_item,
+     .example = "{app: {allow_origins: [\"https://app.example.com\"]}}", .also = "policy",
+     .doc = "CORS policies by name: one rule, or a list of rules of which the first whose origins "
+            "match decides."},
+    {.name = "routes", .type = &list_type, INTO(routes), .item = &route_item,
+     .example = "[{path: /api, upstream: api, cors: app}]", .also = "route locations paths",
+     .doc = "Which requests go where. Of the routes whose host and path match, the most specific "
+            "host wins, then the longest path."},
+    {.name = "cors", .type = &cors_type, INTO(cors), .item = &policy_item, .example = "app",
+     .doc = "The policy of routes that name none, and of answers that belong to no route: a name of "
+            "policies, a policy itself, or off."},
+    {.name = "upstream", .type = &upstream_type, INTO(upstream),
+     .example = "http://127.0.0.1:3000", .also = "backend proxy_pass target proxy",
+     .doc = "A URL, or a name of upstreams: where requests go that no route catches. Short for a "
+            "route \"/\" to it."},
+    {.name = "trusted_proxies", .type = &cidrs_type, INTO(trusted_proxies),
+     .example = "[10.0.0.0/8]", .also = "trust_proxy set_real_ip_from",
+     .doc = "Networks, or unix: for unix sockets, whose X-Forwarded-* headers are believed. The "
+            "client is then the rightmost address that is not among them."},
+    {.name = "forwarded", .type = &choice_type, INTO(forwarded), .choices = "x rfc7239 both off",
+     .later = "rfc7239 both", .fallback = "x", .example = "off", .also = "x_forwarded_for",
+     .doc = "Headers that tell the backend about the client: x for X-Forwarded-For, -Proto and "
+            "-Host, off for none. What untrusted clients sent of them is removed either way."},
+    {.name = "via", .type = &flag_type, INTO(via), .fallback = "true", .example = "false",
+     .doc = "Whether Via is added. Some backends do not compress when they see it (nginx: "
+            "gzip_proxied)."},
+    {.name = "health_path", .type = &path_type, .unbuilt = true, .also = "health healthcheck",
+     .doc = "A path answered by corsd itself: 200, or 503 while it stops."},
+    {.name = "public_suffix_list", .type = &file_type, INTO(public_suffix_list), .unbuilt = true,
+     .example = "/usr/share/publicsuffix/public_suffix_list.dat",
+     .doc = "A newer public suffix list than the one of the system's library."},
+    {.name = "resolver", .type = &text_type, .unbuilt = true, .also = "dns nameserver",
+     .doc = "A name server instead of those of resolv.conf."},
+    {.name = "limits", .type = &section_type, INTO(limits), .keys = limits_keys,
+     .example = "{body_size: 10m}", .doc = "What a client may ask for."},
+    {.name = "timeouts", .type = &section_type, INTO(timeouts), .keys = timeouts_keys,
+     .example = "{header: 5s}", .also = "timeout", .doc = "How long things may take."},
+    {.name = "log", .type = &section_type, INTO(log), .keys = log_keys,
+     .example = "{access: text}", .also = "logging logs", .doc = "What is logged, and where to."},
+    {.name = "decision_header", .type = &flag_type, .unbuilt = true, .fallback = "false",
+     .also = "debug",
+     .doc = "Whether every response gets a Corsd-Decision header: what was decided, and why."},
+    {.name = "admin", .unbuilt = true, .also = "metrics",
+     .doc = "Where metrics, health and the live page are served."},
+    {.name = "watch", .type = &flag_type, .unbuilt = true, .fallback = "false",
+     .also = "auto_reload reload",
+     .doc = "Whether corsd reloads when the configuration changes."},
+    END,
+};
+#undef OWNER
+const struct key root_key = {.name = "the configuration", .type = &section_type, .keys = root_keys,
+                             .size = sizeof(struct written), .at = offsetof(struct written, at)};
+
+/* Names for messages: "tls" stands in … */
+static const struct key limits_table = {.name = "limits", .keys = limits_keys};
+static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_keys};
+static const struct key log_table = {.name = "log", .keys = log_keys};
+static const struct key cookies_table = {.name = "cookies", .keys = cookies_keys};
+const struct key *const key_tables[] = {
+    &root_key,   &rule_item,      &route_item, &upstream_item, &listen_item,
+    &limits_table, &timeouts_table, &log_table,  &cookies_table, NULL};
+
+const struct key *key_named(const struct key *keys, struct str name)
+{
+    for (; keys->name; keys++)
+        if (str_eq(str_of(keys->name), name))
+            return keys;
+    return NULL;
+}
+
+int word_number(const char *words, struct str word)
+{
+    struct str rest = str_of(words);
+    for (int number = 0; rest.n; number++)
+        if (str_eq(str_cut(&rest, ' '), word))
+            return number;
+    return -1;
+}

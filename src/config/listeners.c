@@ -1,0 +1,148 @@
+/* listen and trusted_proxies: addresses of this side. */
+#include "compiler.h"
+#include <netinet/in.h>
+
+static bool is_digits(struct str text)
+{
+    uint64_t number;
+    return str_to_u64(text, &number);
+}
+
+/* What is no address but looks like one: a message of its own. */
+static bool report_special(struct reading *reading, const struct spec_text *text)
+{
+    char hint[PHRASE];
+    size_t scheme = str_find(text->text, ':');
+    if (str_starts(str_from(text->text, scheme), STR("://"))) {
+        phrase(hint, sizeof hint, "write %.*s", EXCERPT_ARG(str_from(text->text, scheme + 3)));
+        fault(reading, text->place, hint, "an address to listen on has no scheme");
+        return true;
+    }
+    if (str_eq(text->text, STR("systemd")) || str_starts(text->text, STR("systemd:"))) {
+        fault(reading, text->place, NULL, "\"%.*s\" is not supported by this version",
+              EXCERPT_ARG(text->text));
+        return true;
+    }
+    return false;
+}
+
+static void report_address(struct reading *reading, const struct spec_text *text,
+                           enum address_fault why)
+{
+    char hint[PHRASE];
+    struct str host = str_head(text->text, str_rfind(text->text, ':'));
+    struct str port = str_from(text->text, host.n + 1);
+    if (report_special(reading, text))
+        return;
+    hint[0] = 0;
+    if (why == ADDRESS_NO_PORT && is_digits(text->text))
+        phrase(hint, sizeof hint, "write 127.0.0.1:%.*s for this machine only, :%.*s for all",
+               EXCERPT_ARG(text->text), EXCERPT_ARG(text->text));
+    else if (why == ADDRESS_NO_PORT && text->text.p[0] == '/')
+        phrase(hint, sizeof hint, "a unix socket is written unix:%.*s", EXCERPT_ARG(text->text));
+    else if (why == ADDRESS_NO_PORT)
+        phrase(hint, sizeof hint, "write %.*s:8080", EXCERPT_ARG(text->text));
+    else if (why == ADDRESS_NAME)
+        phrase(hint, sizeof hint, "write 127.0.0.1:%.*s for this machine only, :%.*s for all",
+               EXCERPT_ARG(port), EXCERPT_ARG(port));
+    else if (why == ADDRESS_NO_BRACKETS)
+        phrase(hint, sizeof hint, "write [%.*s]:%.*s, in quotes", EXCERPT_ARG(host),
+               EXCERPT_ARG(port));
+    fault(reading, text->place, hint, "\"%.*s\": %s", EXCERPT_ARG(text->text),
+          address_fault_text(why));
+}
+
+static bool is_taken(const struct plan *plan, const struct address *address)
+{
+    for (size_t i = 0; i < plan->n_listeners; i++)
+        if (address_eq(&plan->listeners[i].address, address) &&
+            (address->at.ss_family == AF_UNIX ||
+             address_port((const struct sockaddr *)&address->at)))
+            return true;
+    return false;
+}
+
+static void compile_listener(struct compiler *compiler, const struct written_listen *written)
+{
+    struct plan *plan = compiler->plan;
+    struct listener_spec spec = {.text = written->address.text, .place = written->address.place};
+    enum address_fault why;
+    if (!written->address.place)
+        return; /* reported when it was read */
+    why = address_parse(spec.text, &spec.address);
+    if (why != ADDRESS_OK) {
+        report_address(compiler->reading, &written->address, why);
+        return;
+    }
+    spec.has_mode = written->mode.at != NULL;
+    spec.mode = (unsigned)written->mode.value;
+    if (spec.has_mode && spec.address.at.ss_family != AF_UNIX)
+        fault(compiler->reading, written->mode.at, "delete it, or listen on unix:/run/corsd.sock",
+              "\"mode\" is for unix sockets only");
+    if (is_taken(plan, &spec.address))
+        fault(compiler->reading, spec.place, NULL, "\"%.*s\" stands in listen twice",
+              EXCERPT_ARG(spec.text));
+    plan->listeners[plan->n_listeners++] = spec;
+}
+
+/* The network that an address with bits behind its mask lies in, e.g. 10.0.0.0/8 of 10.1.2.3/8. */
+static bool masked(struct str text, char out[ADDRESS_TEXT + 8])
+{
+    char ip[ADDRESS_TEXT];
+    struct address address;
+    size_t slash = str_find(text, '/');
+    uint64_t bits;
+    if (!address_of_ip(str_head(text, slash), 0, &address) ||
+        !str_to_u64(str_from(text, slash + 1), &bits))
+        return false;
+    bool v4 = address.at.ss_family == AF_INET;
+    char *bytes = (char *)&address.at + (v4 ? offsetof(struct sockaddr_in, sin_addr)
+                                            : offsetof(struct sockaddr_in6, sin6_addr));
+    if (bits > (v4 ? 32 : 128))
+        return false;
+    for (uint64_t bit = bits; bit < (v4 ? 32 : 128); bit++)
+        bytes[bit / 8] = (char)(bytes[bit / 8] & ~(0x80 >> bit % 8));
+    phrase(out, ADDRESS_TEXT + 8, "%s/%u",
+           address_ip_text((const struct sockaddr *)&address.at, ip), (unsigned)bits);
+    return true;
+}
+
+static void compile_network(struct compiler *compiler, const struct spec_text *text)
+{
+    struct plan *plan = compiler->plan;
+    struct cidr cidr;
+    char hint[PHRASE], network[ADDRESS_TEXT + 8];
+    if (cidr_parse(text->text, &cidr)) {
+        if (cidr.unix_peers)
+            plan->trust_unix = true;
+        else
+            plan->trusted[plan->n_trusted++] = cidr;
+        if (!cidr.unix_peers && str_ends(text->text, STR("/0")))
+            warn(compiler->reading, text->place, "name the addresses of your proxies only",
+                 "every client is believed, so each can pretend to be another");
+        return;
+    }
+    bool near = masked(text->text, network);
+    if (near)
+        phrase(hint, sizeof hint, "write %s", network);
+    fault(compiler->reading, text->place,
+          near ? hint : "write an IP address, a network such as 10.0.0.0/8, or unix:",
+          near ? "\"%.*s\" has bits behind its mask" : "\"%.*s\" is not a network",
+          EXCERPT_ARG(text->text));
+}
+
+bool compile_listeners(struct compiler *compiler)
+{
+    const struct written *written = compiler->written;
+    const struct written_listen *listen = written->listen.first;
+    struct plan *plan = compiler->plan;
+    plan->listeners = take(compiler->reading, (written->listen.n + 1) * sizeof *plan->listeners);
+    plan->trusted = take(compiler->reading, (written->trusted_proxies.n + 1) * sizeof *plan->trusted);
+    if (!plan->listeners || !plan->trusted)
+        return false;
+    for (size_t i = 0; i < written->listen.n; i++)
+        compile_listener(compiler, &listen[i]);
+    for (size_t i = 0; i < written->trusted_proxies.n; i++)
+        compile_network(compiler, &written->trusted_proxies.items[i]);
+    return true;
+}

@@ -1,0 +1,101 @@
+/* Turns a place and a sentence into a diagnostic, with the line it is about. */
+#include "corsd/config/reading.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { MESSAGE_MAX = 1024 };
+
+/* Length of the line break at the start of text, or 0: YAML 1.1 §5.4 has more than one, and lines
+ * are counted as libyaml counts them. */
+static size_t line_break(struct str text)
+{
+    if (text.p[0] == '\n')
+        return 1;
+    if (text.p[0] == '\r')
+        return text.n > 1 && text.p[1] == '\n' ? 2 : 1;
+    if (str_starts(text, STR("\xc2\x85")))
+        return 2;
+    return str_starts(text, STR("\xe2\x80\xa8")) || str_starts(text, STR("\xe2\x80\xa9")) ? 3 : 0;
+}
+
+static struct str line_of(struct str text, unsigned number)
+{
+    size_t start = 0, i = 0;
+    for (unsigned line = 1; i < text.n; i++) {
+        size_t n = line_break(str_from(text, i));
+        if (!n)
+            continue;
+        if (line == number)
+            break;
+        line++;
+        start = i + n;
+        i = start - 1;
+    }
+    return str_head(str_from(text, start), i - start);
+}
+
+static void add(struct reading *reading, enum severity severity, const struct place *at,
+                const char *hint, const char *message)
+{
+    struct str file = {0}, quoted = {0};
+    unsigned line = 0, column = 0;
+    if (place_of(at, &file, &line, &column) && line)
+        quoted = line_of(at->file->text, line);
+    diagnostics_add(reading->diagnostics, severity, file, line, column, quoted,
+                    str_of(message), str_of(hint));
+}
+
+void fault(struct reading *reading, const void *place, const char *hint, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    add(reading, SEVERITY_ERROR, place, hint, message);
+}
+
+void warn(struct reading *reading, const void *place, const char *hint, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    add(reading, SEVERITY_WARNING, place, hint, message);
+}
+
+void *take(struct reading *reading, size_t size)
+{
+    void *p = arena_zalloc(reading->arena, size);
+    if (!p)
+        reading->out_of_memory = true;
+    return p;
+}
+
+struct str keep(struct reading *reading, struct str text)
+{
+    struct str copy = arena_copy(reading->arena, text);
+    if (!copy.p)
+        reading->out_of_memory = true;
+    return copy;
+}
+
+char *phrase(char *out, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out, size, format, args);
+    va_end(args);
+    return out;
+}
+
+struct str excerpt(struct str text)
+{
+    if (text.n <= EXCERPT)
+        return text;
+    text.n = EXCERPT;
+    while (text.n && ((unsigned char)text.p[text.n] & 0xc0) == 0x80)
+        text.n--; /* never half a character */
+    return text;
+}

@@ -1,0 +1,292 @@
+/* upstreams, and URLs that stand where a name of one could. */
+#include "compiler.h"
+#include "corsd/config/readers.h"
+#include "corsd/http/target.h"
+
+enum { NAMES_SUPPORTED = false, TLS_SUPPORTED = false };
+
+static const struct str localhost_ip = STR_INIT("127.0.0.1");
+
+/* --- URLs ------------------------------------------------------------------------------------- */
+
+static void report_scheme(struct reading *reading, const struct spec_text *url)
+{
+    char hint[PHRASE];
+    size_t colon = str_find(url->text, ':');
+    struct str scheme = str_head(url->text, colon), rest = str_from(url->text, colon);
+    if (str_eq_nocase(scheme, STR("ws")) || str_eq_nocase(scheme, STR("wss")))
+        fault(reading, url->place, "write http://: WebSockets pass through it",
+              "\"%.*s\" is no upstream's URL", EXCERPT_ARG(url->text));
+    else if (str_eq_nocase(scheme, STR("unix")))
+        fault(reading, url->place,
+              phrase(hint, sizeof hint, "write http+unix:%.*s", EXCERPT_ARG(str_from(rest, 1))),
+              "\"%.*s\" is no upstream's URL", EXCERPT_ARG(url->text));
+    else if (str_starts(rest, STR("://")))
+        fault(reading, url->place, "write http://HOST:PORT or http+unix:PATH",
+              "upstreams speak HTTP, not %.*s", EXCERPT_ARG(scheme));
+    else
+        fault(reading, url->place,
+              phrase(hint, sizeof hint, "write http://%.*s", EXCERPT_ARG(url->text)),
+              "an upstream's URL begins with http://");
+}
+
+static bool looks_like_ip(struct str host)
+{
+    for (size_t i = 0; i < host.n; i++)
+        if (!ascii_is_digit(host.p[i]) && host.p[i] != '.')
+            return false;
+    return true;
+}
+
+static bool parse_unix(struct reading *reading, const struct spec_text *url, struct server_spec *out)
+{
+    struct str path = str_from(url->text, strlen("http+unix:"));
+    while (str_starts(path, STR("//")))
+        path = str_from(path, 1); /* http+unix:///run/x.sock is seen elsewhere */
+    if (!path.n) {
+        fault(reading, url->place, "write http+unix:/run/app.sock", "the socket's path is missing");
+        return false;
+    }
+    if (!address_of_unix(path, &out->address)) {
+        fault(reading, url->place, NULL, "the socket's path is too long (107 bytes at most)");
+        return false;
+    }
+    out->authority = STR("localhost");
+    out->has_address = true;
+    return true;
+}
+
+/* Reports what stands behind host and port, where only a slash may. */
+static bool check_rest(struct reading *reading, const struct spec_text *url, struct str before,
+                       struct str rest)
+{
+    char hint[PHRASE];
+    if (!rest.n || str_eq(rest, STR("/")))
+        return true;
+    phrase(hint, sizeof hint, "write http://%.*s", EXCERPT_ARG(before));
+    fault(reading, url->place, hint, "an upstream's URL has no %s: requests keep their own",
+          rest.p[0] == '/' ? "path" : rest.p[0] == '?' ? "query" : "fragment");
+    return false;
+}
+
+static bool read_host(struct reading *reading, const struct spec_text *url,
+                      const struct authority *authority, struct server_spec *out)
+{
+    struct str host = authority_host(authority);
+    bool v6 = host.p[0] == '[', local = str_eq(host, STR("localhost"));
+    out->port = authority->has_port ? authority->port : 80;
+    if (!out->port) {
+        fault(reading, url->place, NULL, "an upstream cannot have port 0");
+        return false;
+    }
+    out->has_address = address_of_ip(local ? localhost_ip : host, out->port, &out->address);
+    if (!out->has_address && (v6 || looks_like_ip(host))) {
+        fault(reading, url->place, NULL, "\"%.*s\" is not an IP address", EXCERPT_ARG(host));
+        return false;
+    }
+    if (!out->has_address && !NAMES_SUPPORTED) {
+        fault(reading, url->place, "write an IP address",
+              "\"%.*s\": names are not supported by this version", EXCERPT_ARG(host));
+        return false;
+    }
+    out->host = keep(reading, v6 ? (struct str){host.p + 1, host.n - 2} : host);
+    char text[HOST_MAX + 8];
+    phrase(text, sizeof text, out->port == 80 ? "%.*s" : "%.*s:%u", STR_ARG(host), out->port);
+    out->authority = keep(reading, str_of(text));
+    return out->host.p && out->authority.p;
+}
+
+static bool parse_http(struct reading *reading, const struct spec_text *url, struct server_spec *out)
+{
+    struct str text = str_from(url->text, strlen("http://"));
+    struct authority authority;
+    size_t end = 0;
+    while (end < text.n && !strchr("/?#", text.p[end]))
+        end++;
+    struct str before = str_head(text, end);
+    if (str_find(before, '@') < before.n) {
+        fault(reading, url->place, NULL, "an upstream's URL has no user name or password");
+        return false;
+    }
+    if (!authority_parse(before, &authority)) {
+        fault(reading, url->place, "write http://127.0.0.1:3000 or http://[::1]:3000",
+              "\"%.*s\" is not a host and a port", EXCERPT_ARG(before));
+        return false;
+    }
+    return check_rest(reading, url, before, str_from(text, end)) &&
+           read_host(reading, url, &authority, out);
+}
+
+static bool has_scheme(struct str text, struct str scheme)
+{
+    return str_eq_nocase(str_head(text, scheme.n), scheme);
+}
+
+/* out is zeroed. */
+static bool parse_url(struct reading *reading, const struct spec_text *url, struct server_spec *out)
+{
+    out->weight = 1;
+    if (has_scheme(url->text, STR("https://")) && !TLS_SUPPORTED) {
+        fault(reading, url->place, NULL, "https:// upstreams are not supported by this version");
+        return false;
+    }
+    bool is_unix = has_scheme(url->text, STR("http+unix:"));
+    if (!is_unix && !has_scheme(url->text, STR("http://"))) {
+        report_scheme(reading, url);
+        return false;
+    }
+    if (is_unix ? !parse_unix(reading, url, out) : !parse_http(reading, url, out))
+        return false;
+    char text[HOST_MAX + 128];
+    if (is_unix) {
+        char path[ADDRESS_TEXT];
+        phrase(text, sizeof text, "http+%s",
+               address_text((const struct sockaddr *)&out->address.at, out->address.size, path));
+    } else
+        phrase(text, sizeof text, "http://%.*s", STR_ARG(out->authority));
+    out->url = keep(reading, str_of(text));
+    return out->url.p != NULL;
+}
+
+/* --- upstreams -------------------------------------------------------------------------------- */
+
+static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+    return hash;
+}
+
+static uint64_t fingerprint(const struct upstream_spec *spec)
+{
+    const uint64_t numbers[] = {spec->connect_timeout_ms, spec->response_timeout_ms,
+                                spec->idle_timeout_ms,    spec->max_age_ms,
+                                spec->max_idle,           spec->accept_bare_lf,
+                                spec->host_mode,          spec->n_servers};
+    uint64_t hash = add_bytes(UINT64_C(0xcbf29ce484222325), numbers, sizeof numbers);
+    hash = add_bytes(hash, spec->host_name.p, spec->host_name.n);
+    for (size_t i = 0; i < spec->n_servers; i++) {
+        hash = add_bytes(hash, spec->servers[i].url.p, spec->servers[i].url.n + 1);
+        hash = add_bytes(hash, &spec->servers[i].weight, sizeof spec->servers[i].weight);
+    }
+    return hash;
+}
+
+static bool same_port(const struct sockaddr *a, const struct sockaddr *b)
+{
+    return address_port(a) == address_port(b);
+}
+
+/* Requests would go round in a circle: the server is one of our own listeners. */
+static bool is_ourselves(const struct plan *plan, const struct address *server)
+{
+    struct address any, loopback;
+    if (!address_of_ip(STR("::"), 0, &any) || !address_of_ip(localhost_ip, 0, &loopback))
+        return false;
+    for (size_t i = 0; i < plan->n_listeners; i++) {
+        const struct address *own = &plan->listeners[i].address;
+        const struct sockaddr *at = (const struct sockaddr *)&own->at;
+        char ip[ADDRESS_TEXT], to[ADDRESS_TEXT];
+        if (address_eq(own, server))
+            return true;
+        if (at->sa_family == AF_UNIX || server->at.ss_family == AF_UNIX ||
+            !same_port(at, (const struct sockaddr *)&server->at))
+            continue;
+        address_ip_text(at, ip);
+        address_ip_text((const struct sockaddr *)&server->at, to);
+        bool everywhere = strcmp(ip, "::") == 0 || strcmp(ip, "0.0.0.0") == 0;
+        if (everywhere && (strncmp(to, "127.", 4) == 0 || strcmp(to, "::1") == 0))
+            return true;
+    }
+    return false;
+}
+
+static struct upstream_spec *add_upstream(struct compiler *compiler, struct str name,
+                                          const struct spec_text *url,
+                                          const struct written_upstream *written)
+{
+    struct plan *plan = compiler->plan;
+    struct upstream_spec *spec = &plan->upstreams[plan->n_upstreams];
+    struct server_spec *server = take(compiler->reading, sizeof *server);
+    if (!server || !parse_url(compiler->reading, url, server))
+        return NULL;
+    if (server->has_address && is_ourselves(plan, &server->address)) {
+        fault(compiler->reading, url->place, "give corsd and the backend different ports",
+              "corsd would talk to itself: it listens on %.*s", EXCERPT_ARG(server->authority));
+        return NULL;
+    }
+    if (plan->n_upstreams >= UINT16_MAX) {
+        fault(compiler->reading, url->place, NULL, "there are more than %d upstreams", UINT16_MAX);
+        return NULL;
+    }
+    *spec = (struct upstream_spec){
+        .name = name,
+        .index = (uint16_t)plan->n_upstreams,
+        .servers = server,
+        .n_servers = 1,
+        .connect_timeout_ms = written->connect_timeout.value,
+        .response_timeout_ms = written->response_timeout.value,
+        .idle_timeout_ms = written->idle_timeout.value,
+        .max_age_ms = written->max_age.value,
+        .max_idle = written->max_idle.value,
+    };
+    spec->fingerprint = fingerprint(spec);
+    plan->n_upstreams++;
+    return spec;
+}
+
+/* One that has a URL and all defaults. */
+static const struct upstream_spec *add_url(struct compiler *compiler, const struct spec_text *url)
+{
+    struct written_upstream defaults = {0};
+    if (!read_defaults(compiler->reading, &upstream_item, &defaults))
+        return NULL;
+    struct upstream_spec *spec = add_upstream(compiler, url->text, url, &defaults);
+    if (spec)
+        spec->name = spec->servers->url;
+    names_add(&compiler->upstreams, url->text, spec);
+    return spec;
+}
+
+bool compile_upstreams(struct compiler *compiler)
+{
+    const struct written *written = compiler->written;
+    const struct written_upstream *items = written->upstreams.first;
+    size_t max = written->upstreams.n + written->routes.n + 1;
+    compiler->plan->upstreams =
+        take(compiler->reading, max * sizeof *compiler->plan->upstreams);
+    if (!compiler->plan->upstreams || !names_init(compiler->reading, &compiler->upstreams, max))
+        return false;
+    for (size_t i = 0; i < written->upstreams.n; i++) {
+        struct upstream_spec *spec =
+            items[i].url.place
+                ? add_upstream(compiler, items[i].name.text, &items[i].url, &items[i])
+                : NULL;
+        names_add(&compiler->upstreams, items[i].name.text, spec);
+    }
+    return true;
+}
+
+static bool is_url(struct str text)
+{
+    return str_find(text, ':') < text.n || str_find(text, '/') < text.n;
+}
+
+const struct upstream_spec *find_upstream(struct compiler *compiler, const struct spec_text *what)
+{
+    char hint[PHRASE];
+    const struct upstream_spec *spec = names_find(&compiler->upstreams, what->text);
+    if (spec || names_has(&compiler->upstreams, what->text))
+        return spec;
+    if (is_url(what->text))
+        return add_url(compiler, what);
+    struct str near = names_near(&compiler->upstreams, what->text);
+    if (near.n)
+        phrase(hint, sizeof hint, "did you mean \"%.*s\"?", EXCERPT_ARG(near));
+    else
+        phrase(hint, sizeof hint, "add it to upstreams, or write a URL: http://127.0.0.1:3000");
+    fault(compiler->reading, what->place, hint, "there is no upstream \"%.*s\"",
+          EXCERPT_ARG(what->text));
+    return NULL;
+}

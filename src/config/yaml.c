@@ -1,0 +1,535 @@
+/* Builds the tree from libyaml's events. */
+#include "corsd/config/yaml.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <yaml.h>
+
+struct anchor {
+    struct str name;
+    struct node *node; /* NULL until it was read to its end */
+    size_t weight;     /* nodes in it, aliases written out */
+};
+
+struct frame { /* a list or map that is open */
+    struct node *node;
+    size_t first;   /* of its children on the stack */
+    size_t anchor;  /* its own, or NO_ANCHOR */
+    size_t started; /* nodes before it */
+};
+static const size_t NO_ANCHOR = (size_t)-1;
+
+struct builder {
+    struct reading *reading;
+    const struct place_file *file;
+    yaml_parser_t parser;
+    struct frame frames[YAML_DEPTH_MAX];
+    size_t depth;
+    struct node **stack; /* children of all open frames */
+    size_t n, cap;
+    struct anchor *anchors;
+    size_t n_anchors;
+    size_t nodes; /* aliases written out */
+    struct node *root;
+};
+
+/* --- characters ------------------------------------------------------------------------------- */
+
+/* Length of the character at the start of text, 0 where it is not UTF-8 (RFC 3629). */
+static size_t utf8(struct str text, uint32_t *out)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *p = (const unsigned char *)text.p;
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (!n || p[0] >= 0xf8 || n > text.n)
+        return 0;
+    uint32_t c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    *out = c;
+    return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n;
+}
+
+static bool is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfffe || c == 0xffff;
+}
+
+static bool is_break(uint32_t c)
+{
+    return c == '\n' || c == '\r' || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+
+/* The text is characters that YAML takes (YAML 1.1 §5.1); else a fault at the first that is not. */
+static bool check_characters(struct reading *reading, const struct place_file *file)
+{
+    struct place at = {file, 1, 1};
+    struct str rest = file->text;
+    uint32_t c = 0, before = 0;
+    if (str_starts(rest, STR("\xff\xfe")) || str_starts(rest, STR("\xfe\xff"))) {
+        fault(reading, &at, "save the file as UTF-8", "the file is UTF-16");
+        return false;
+    }
+    for (size_t n; rest.n; rest = str_from(rest, n), before = c) {
+        n = utf8(rest, &c);
+        if (!n) {
+            fault(reading, &at, "save the file as UTF-8", "byte 0x%02x is not UTF-8",
+                  (unsigned char)rest.p[0]);
+            return false;
+        }
+        if (is_control(c) && c != '\t' && !is_break(c)) {
+            fault(reading, &at, "delete it", "there is a control character here (U+%04X)",
+                  (unsigned)c);
+            return false;
+        }
+        if (c == '\n' && before == '\r')
+            continue; /* one break of two characters */
+        at.line += is_break(c);
+        at.column = is_break(c) ? 1 : at.column + 1;
+    }
+    return true;
+}
+
+/* --- syntax faults ---------------------------------------------------------------------------- */
+
+static const struct {
+    const char *problem; /* libyaml's words, or their start */
+    bool at_context;     /* where the construct began tells more than where it broke */
+    const char *message, *hint;
+} syntax_rows[] = {
+    {"could not find expected ':'", true, "a key without a colon",
+     "write \"key: value\", with a space behind the colon"},
+    {"block sequence entries are not allowed", false, "a list cannot begin here",
+     "begin it on the next line, each item with \"- \", or write it in brackets: [a, b]"},
+    {"mapping values are not allowed", false, "a second colon in one line, or a wrong indentation",
+     "put a value that holds \": \" in quotes; indent what belongs to a key by two spaces"},
+    {"mapping keys are not allowed", false, "a key cannot stand here", NULL},
+    {"did not find expected alphabetic or numeric character", true,
+     "YAML takes this for an alias or an anchor",
+     "put a value that begins with * or & in quotes: \"*\""},
+    {"found unexpected end of stream", true, "a quote that never ends",
+     "close it with the quote it begins with"},
+    {"found unexpected document indicator", true, "a quote that never ends",
+     "close it with the quote it begins with"},
+    {"found unknown escape character", false, "a backslash that escapes nothing known",
+     "use single quotes: in these a backslash is only a backslash"},
+    {"found character that cannot start any token", false,
+     "a value cannot begin with this character", "put the value in quotes"},
+    {"found a tab character", false, "a tab where YAML wants spaces",
+     "indent with spaces only"},
+    {"did not find expected ',' or ']'", true, "a list in brackets that is not closed",
+     "separate the items by commas and end the list with ]"},
+    {"did not find expected ',' or '}'", true, "a map in braces that is not closed",
+     "separate the pairs by commas and end the map with }"},
+    {"did not find expected '-' indicator", false, "a list item was expected here",
+     "begin each item with \"- \", all in the same column"},
+    {"did not find expected key", false, "a key was expected here",
+     "keys of one map stand in the same column; text behind a closing quote or bracket needs "
+     "quotes around all of it"},
+    {"did not find expected <document start>", false, "more text behind the end of the document",
+     "the whole file is one map of \"key: value\" lines"},
+    {"did not find expected node content", false, "a value was expected here", NULL},
+    {"found undefined tag handle", false, "YAML tags are not taken", "delete the tag"},
+    {"found incompatible YAML document", false, "this is not YAML 1.1 or 1.2", NULL},
+};
+
+static const char *const bracket_hint =
+    "put an address that begins with [ in quotes: \"[::1]:8080\"";
+
+static struct place place_at(const struct builder *builder, yaml_mark_t mark)
+{
+    return (struct place){builder->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
+}
+
+/* An IPv6 address without quotes: YAML reads a list. */
+static bool is_bare_ipv6(struct str text)
+{
+    size_t open = str_find(text, '[');
+    struct str inside = str_from(text, open + 1);
+    size_t n = 0;
+    while (n < inside.n && (ascii_hex(inside.p[n]) >= 0 || inside.p[n] == ':'))
+        n++;
+    return n > 1 && str_starts(str_from(inside, n), STR("]:"));
+}
+
+static struct str text_around(const struct builder *builder, yaml_mark_t mark)
+{
+    struct str text = builder->file->text, line;
+    for (size_t i = 0; i <= mark.line; i++)
+        line = str_cut(&text, '\n');
+    return line;
+}
+
+static void report_syntax(struct builder *builder)
+{
+    const yaml_parser_t *parser = &builder->parser;
+    const char *problem = parser->problem ? parser->problem : "broken YAML";
+    const char *message = problem, *hint = NULL;
+    struct place at = place_at(builder, parser->problem_mark);
+    if (parser->error == YAML_MEMORY_ERROR) {
+        builder->reading->out_of_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < sizeof syntax_rows / sizeof *syntax_rows; i++) {
+        if (!str_starts(str_of(problem), str_of(syntax_rows[i].problem)))
+            continue;
+        message = syntax_rows[i].message;
+        hint = syntax_rows[i].hint;
+        if (syntax_rows[i].at_context && parser->context)
+            at = place_at(builder, parser->context_mark);
+        break;
+    }
+    struct str line = text_around(builder, parser->problem_mark);
+    if (str_from(line, parser->problem_mark.column).n &&
+        line.p[parser->problem_mark.column] == '\t' && str_starts(str_of(problem), STR("found ch"))) {
+        message = "a tab where YAML wants spaces";
+        hint = "indent with spaces only";
+    }
+    if (is_bare_ipv6(line))
+        hint = bracket_hint;
+    fault(builder->reading, &at, hint, "%s", message);
+}
+
+/* --- the tree --------------------------------------------------------------------------------- */
+
+static struct node *new_node(struct builder *builder, enum node_kind kind, yaml_mark_t mark)
+{
+    struct node *node = take(builder->reading, sizeof *node);
+    if (!node)
+        return NULL;
+    node->place = place_at(builder, mark);
+    node->kind = (uint8_t)kind;
+    return node;
+}
+
+static bool too_many(struct builder *builder, size_t more, yaml_mark_t mark)
+{
+    struct place at = place_at(builder, mark);
+    builder->nodes += more;
+    if (builder->nodes <= YAML_NODES_MAX)
+        return false;
+    fault(builder->reading, &at,
+          "a long list of origins belongs into a file of its own: allow_origins_file",
+          "the file has more than %d values%s", YAML_NODES_MAX,
+          builder->n_anchors ? " once its aliases are written out" : "");
+    return true;
+}
+
+/* Puts a finished value where it belongs. */
+static bool add_child(struct builder *builder, struct node *node)
+{
+    if (!builder->depth) {
+        builder->root = node;
+        return true;
+    }
+    if (builder->n == builder->cap) {
+        size_t cap = builder->cap ? 2 * builder->cap : 64;
+        struct node **stack = realloc(builder->stack, cap * sizeof(struct node *));
+        if (!stack) {
+            builder->reading->out_of_memory = true;
+            return false;
+        }
+        builder->stack = stack;
+        builder->cap = cap;
+    }
+    builder->stack[builder->n++] = node;
+    return true;
+}
+
+static struct anchor *anchor_named(struct builder *builder, struct str name)
+{
+    for (size_t i = builder->n_anchors; i > 0; i--)
+        if (str_eq(builder->anchors[i - 1].name, name))
+            return &builder->anchors[i - 1]; /* the last of that name holds */
+    return NULL;
+}
+
+static bool add_anchor(struct builder *builder, const yaml_char_t *name, yaml_mark_t mark,
+                       size_t *number)
+{
+    struct place at = place_at(builder, mark);
+    *number = NO_ANCHOR;
+    if (!name)
+        return true;
+    if (builder->n_anchors == YAML_ANCHORS_MAX) {
+        fault(builder->reading, &at, NULL, "the file has more than %d anchors", YAML_ANCHORS_MAX);
+        return false;
+    }
+    if (!builder->anchors)
+        builder->anchors = take(builder->reading, YAML_ANCHORS_MAX * sizeof *builder->anchors);
+    if (!builder->anchors)
+        return false;
+    struct str copy = keep(builder->reading, str_of((const char *)name));
+    *number = builder->n_anchors;
+    builder->anchors[builder->n_anchors++].name = copy;
+    return copy.p != NULL;
+}
+
+static void refuse_tag(struct builder *builder, const yaml_char_t *tag, yaml_mark_t mark)
+{
+    struct place at = place_at(builder, mark);
+    if (tag)
+        fault(builder->reading, &at, "delete the tag; a value in quotes is always text",
+              "YAML tags are not taken");
+}
+
+static void refuse_control(struct builder *builder, const struct node *node)
+{
+    uint32_t c = 0;
+    for (struct str rest = node->text; rest.n;) {
+        size_t n = utf8(rest, &c);
+        if (is_break(c)) {
+            fault(builder->reading, node, "write it in one line", "a value cannot hold a line break");
+            return;
+        }
+        if (is_control(c)) {
+            fault(builder->reading, node, NULL, "a value cannot hold a control character (U+%04X)",
+                  (unsigned)c);
+            return;
+        }
+        rest = str_from(rest, n ? n : 1);
+    }
+}
+
+static bool on_scalar(struct builder *builder, const yaml_event_t *event)
+{
+    struct str text = {(const char *)event->data.scalar.value, event->data.scalar.length};
+    struct node *node = new_node(builder, NODE_SCALAR, event->start_mark);
+    size_t anchor;
+    if (!node || too_many(builder, 1, event->start_mark))
+        return false;
+    refuse_tag(builder, event->data.scalar.tag, event->start_mark);
+    node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    node->text = keep(builder->reading, text);
+    if (!node->text.p ||
+        !add_anchor(builder, event->data.scalar.anchor, event->start_mark, &anchor))
+        return false;
+    if (anchor != NO_ANCHOR) {
+        builder->anchors[anchor].node = node;
+        builder->anchors[anchor].weight = 1;
+    }
+    refuse_control(builder, node);
+    return add_child(builder, node);
+}
+
+static bool on_alias(struct builder *builder, const yaml_event_t *event)
+{
+    struct str name = str_of((const char *)event->data.alias.anchor);
+    struct place at = place_at(builder, event->start_mark);
+    struct anchor *anchor = anchor_named(builder, name);
+    if (!anchor || !anchor->node) {
+        fault(builder->reading, &at,
+              anchor ? NULL : "put a value that begins with * in quotes: \"*\"",
+              anchor ? "the alias *%.*s stands inside of what it means"
+                     : "the alias *%.*s has no anchor before it",
+              EXCERPT_ARG(name));
+        return false;
+    }
+    return !too_many(builder, anchor->weight, event->start_mark) &&
+           add_child(builder, anchor->node);
+}
+
+static bool on_start(struct builder *builder, enum node_kind kind, const yaml_char_t *anchor,
+                     const yaml_char_t *tag, yaml_mark_t mark)
+{
+    struct place at = place_at(builder, mark);
+    struct frame frame = {.first = builder->n, .started = builder->nodes};
+    if (builder->depth == YAML_DEPTH_MAX) {
+        fault(builder->reading, &at, NULL, "lists and maps are nested deeper than %d levels",
+              YAML_DEPTH_MAX);
+        return false;
+    }
+    refuse_tag(builder, tag, mark);
+    frame.node = new_node(builder, kind, mark);
+    if (!frame.node || too_many(builder, 1, mark) ||
+        !add_anchor(builder, anchor, mark, &frame.anchor))
+        return false;
+    builder->frames[builder->depth++] = frame;
+    return true;
+}
+
+static bool fill_list(struct builder *builder, struct node *node, size_t first)
+{
+    size_t n = builder->n - first;
+    node->n = (unsigned)n;
+    if (!n)
+        return true;
+    node->items = take(builder->reading, n * sizeof(struct node *));
+    if (!node->items)
+        return false;
+    memcpy(node->items, builder->stack + first, n * sizeof(struct node *));
+    return true;
+}
+
+static bool is_good_key(struct builder *builder, const struct node *key)
+{
+    if (key->kind != NODE_SCALAR) {
+        fault(builder->reading, key, NULL, "a key must be one word, not a %s",
+              key->kind == NODE_LIST ? "list" : "map");
+        return false;
+    }
+    if (key->plain && str_eq(key->text, STR("<<"))) {
+        fault(builder->reading, key,
+              "write the keys out, or let an alias stand for a whole value: key: *name",
+              "merge keys (<<) are not taken");
+        return false;
+    }
+    return true;
+}
+
+/* Equal keys stand beside each other, in the order of the file. */
+static int compare_keys(const void *left, const void *right)
+{
+    const struct pair *const *a = left, *const *b = right;
+    struct str x = (*a)->key->text, y = (*b)->key->text;
+    size_t n = x.n < y.n ? x.n : y.n;
+    int order = n ? memcmp(x.p, y.p, n) : 0;
+    if (!order)
+        order = (x.n > y.n) - (x.n < y.n);
+    return order ? order : (*a > *b) - (*a < *b);
+}
+
+/* Reports and drops all but the first pair of each key. */
+static bool drop_duplicates(struct builder *builder, struct node *node)
+{
+    struct pair **sorted = malloc((node->n + 1) * sizeof *sorted);
+    char hint[PHRASE];
+    if (!sorted) {
+        builder->reading->out_of_memory = true;
+        return false;
+    }
+    for (unsigned i = 0; i < node->n; i++)
+        sorted[i] = &node->pairs[i];
+    qsort(sorted, node->n, sizeof *sorted, compare_keys);
+    const struct pair *first = node->n ? sorted[0] : NULL;
+    for (unsigned i = 1; i < node->n; i++) {
+        struct pair *pair = sorted[i];
+        if (!str_eq(pair->key->text, first->key->text)) {
+            first = pair;
+            continue;
+        }
+        phrase(hint, sizeof hint, "it stands in line %u already", first->key->place.line);
+        fault(builder->reading, pair->key, hint, "\"%.*s\" stands here twice",
+              EXCERPT_ARG(pair->key->text));
+        pair->value = NULL;
+    }
+    free(sorted);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < node->n; i++)
+        if (node->pairs[i].value)
+            node->pairs[kept++] = node->pairs[i];
+    node->n = kept;
+    return true;
+}
+
+static bool fill_map(struct builder *builder, struct node *node, size_t first)
+{
+    size_t n = (builder->n - first) / 2;
+    node->pairs = take(builder->reading, n * sizeof *node->pairs + 1);
+    if (!node->pairs)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct node **at = builder->stack + first + 2 * i;
+        if (is_good_key(builder, at[0]))
+            node->pairs[node->n++] = (struct pair){at[0], at[1]};
+    }
+    return drop_duplicates(builder, node);
+}
+
+static bool on_end(struct builder *builder)
+{
+    struct frame frame = builder->frames[--builder->depth];
+    bool ok = frame.node->kind == NODE_LIST ? fill_list(builder, frame.node, frame.first)
+                                            : fill_map(builder, frame.node, frame.first);
+    if (!ok)
+        return false;
+    builder->n = frame.first;
+    if (frame.anchor != NO_ANCHOR) {
+        builder->anchors[frame.anchor].node = frame.node;
+        builder->anchors[frame.anchor].weight = builder->nodes - frame.started;
+    }
+    return add_child(builder, frame.node);
+}
+
+static bool on_document(struct builder *builder, const yaml_event_t *event)
+{
+    struct place at = place_at(builder, event->start_mark);
+    if (builder->root)
+        fault(builder->reading, &at, "delete what stands from here on",
+              "a second YAML document begins here");
+    return !builder->root;
+}
+
+static bool on_event(struct builder *builder, const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_DOCUMENT_START_EVENT: return on_document(builder, event);
+    case YAML_SCALAR_EVENT: return on_scalar(builder, event);
+    case YAML_ALIAS_EVENT: return on_alias(builder, event);
+    case YAML_SEQUENCE_START_EVENT:
+        return on_start(builder, NODE_LIST, event->data.sequence_start.anchor,
+                        event->data.sequence_start.tag, event->start_mark);
+    case YAML_MAPPING_START_EVENT:
+        return on_start(builder, NODE_MAP, event->data.mapping_start.anchor,
+                        event->data.mapping_start.tag, event->start_mark);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT: return on_end(builder);
+    default: return true;
+    }
+}
+
+static bool build(struct builder *builder)
+{
+    bool more = true, ok = true;
+    while (more && ok) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&builder->parser, &event)) {
+            report_syntax(builder);
+            return false;
+        }
+        more = event.type != YAML_STREAM_END_EVENT;
+        ok = on_event(builder, &event);
+        yaml_event_delete(&event);
+    }
+    return ok;
+}
+
+struct node *yaml_parse(struct reading *reading, const struct place_file *file)
+{
+    struct builder builder = {.reading = reading, .file = file};
+    bool ok = false;
+    if (!check_characters(reading, file))
+        return NULL;
+    if (!yaml_parser_initialize(&builder.parser)) {
+        reading->out_of_memory = true;
+        return NULL;
+    }
+    yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&builder.parser, (const unsigned char *)file->text.p, file->text.n);
+    ok = build(&builder);
+    yaml_parser_delete(&builder.parser);
+    free(builder.stack);
+    return ok ? builder.root : NULL;
+}
+
+const struct node *node_value(const struct node *node, const char *name)
+{
+    for (unsigned i = 0; node->kind == NODE_MAP && i < node->n; i++)
+        if (str_eq(node->pairs[i].key->text, str_of(name)))
+            return node->pairs[i].value;
+    return NULL;
+}
+
+bool node_is_null(const struct node *node)
+{
+    static const struct str words[] = {STR_INIT(""), STR_INIT("~"), STR_INIT("null"),
+                                       STR_INIT("Null"), STR_INIT("NULL")};
+    if (node->kind != NODE_SCALAR || !node->plain || node->foreign)
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_eq(node->text, words[i]))
+            return true;
+    return false;
+}

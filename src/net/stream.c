@@ -1,0 +1,113 @@
+/* Edge-triggered sockets: which call may tell that a side is drained. */
+#include "corsd/net/stream.h"
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_edge(evutil_socket_t fd, short what, void *arg)
+{
+    struct stream *stream = arg;
+    (void)fd;
+    if (what & (EV_READ | EV_CLOSED))
+        stream->readable = true;
+    if (what & EV_CLOSED)
+        stream->closing = true;
+    if (what & EV_WRITE)
+        stream->writable = true;
+    stream->on_event(stream, what);
+}
+
+int stream_open(struct stream *stream, struct event_base *base, int fd,
+                void (*on_event)(struct stream *, short what))
+{
+    *stream = (struct stream){.fd = fd, .on_event = on_event};
+    if (event_assign(&stream->event, base, fd,
+                     EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_edge, stream) == 0 &&
+        event_add(&stream->event, NULL) == 0)
+        return 0;
+    int error = errno ? errno : ENOMEM;
+    close(fd);
+    stream->fd = -1;
+    return -error;
+}
+
+void stream_close(struct stream *stream)
+{
+    if (stream->fd < 0)
+        return;
+    event_del(&stream->event);
+    close(stream->fd);
+    stream->fd = -1;
+    stream->readable = stream->writable = false;
+}
+
+void stream_abort(struct stream *stream)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (stream->fd >= 0)
+        setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    stream_close(stream);
+}
+
+ssize_t stream_read(struct stream *stream, void *bytes, size_t size)
+{
+    if (stream->ended)
+        return 0;
+    if (!stream->readable)
+        return -EAGAIN;
+    ssize_t n;
+    do
+        n = recv(stream->fd, bytes, size, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        if (errno == EAGAIN)
+            stream->readable = false;
+        return -errno;
+    }
+    if (n == 0)
+        stream->ended = true;
+    else if ((size_t)n < size && !stream->closing)
+        stream->readable = false; /* drained: the next byte brings an edge */
+    return n;
+}
+
+ssize_t stream_write(struct stream *stream, const struct iovec *parts, int n)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n};
+    ssize_t sent;
+    if (!stream->writable)
+        return -EAGAIN;
+    do
+        sent = n == 1 ? send(stream->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                      : sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return sent;
+    if (errno == EAGAIN)
+        stream->writable = false;
+    return -errno;
+}
+
+void stream_shut_down(struct stream *stream)
+{
+    if (stream->fd >= 0)
+        shutdown(stream->fd, SHUT_WR);
+}
+
+int stream_probe(struct stream *stream)
+{
+    char byte;
+    if (stream->fd < 0)
+        return -EBADF;
+    ssize_t n = recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+int stream_connected(struct stream *stream)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    return -error;
+}

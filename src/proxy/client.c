@@ -1,0 +1,253 @@
+/* Reading heads off a connection, one exchange after the other. */
+#include "exchange.h"
+#include "record.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    EXCHANGES_A_TURN = 16,
+    LINGER_MS = 2000,             /* without a byte */
+    LINGER_BLOCKS = 16,           /* a turn */
+    HEAD_BLOCK = RELAY_BLOCK + 4096 /* a head and the first of its body, in one read */
+};
+
+static struct client *of_stream(struct stream *stream)
+{
+    return (struct client *)((char *)stream - offsetof(struct client, stream));
+}
+
+static void release(struct retired *retired)
+{
+    free((char *)retired - offsetof(struct client, retired));
+}
+
+static void unlist(struct client *client)
+{
+    *client->before = client->next;
+    if (client->next)
+        client->next->before = client->before;
+    client->loop->n_clients--;
+}
+
+static void end(struct client *client, bool abort)
+{
+    struct loop *loop = client->loop;
+    if (client->stream.fd < 0)
+        return;
+    timer_stop(&client->timer);
+    loop_forget_again(loop, client);
+    inbox_finish(&client->inbox);
+    if (abort)
+        stream_abort(&client->stream);
+    else
+        stream_close(&client->stream);
+    unlist(client);
+    crowd_leave(loop->crowd, &client->address.any, client->counted_alone);
+    count_down(&loop->counters.connections_open);
+    loop_retire(loop, &client->retired, release);
+}
+
+void client_close(struct client *client)
+{
+    if (client->exchange)
+        exchange_abandon(client->exchange, CAUSE_STOPPED);
+    end(client, false);
+}
+
+/* --- lingering: a reset must not eat the answer (RFC 9112 §9.6) ------------------------------- */
+
+static void linger_on(struct client *client)
+{
+    struct scratch *scratch = &client->loop->from_clients;
+    for (int block = 0; block < LINGER_BLOCKS; block++) {
+        ssize_t n = stream_read(&client->stream, scratch->p, scratch->size);
+        if (n == -EAGAIN)
+            return;
+        if (n <= 0) {
+            end(client, false);
+            return;
+        }
+    }
+    loop_again(client->loop, client);
+}
+
+static void linger(struct client *client)
+{
+    client->lingering = true;
+    inbox_finish(&client->inbox);
+    stream_shut_down(&client->stream);
+    timer_set(client->loop->timers, &client->timer, LINGER_MS);
+    linger_on(client);
+}
+
+/* --- heads ------------------------------------------------------------------------------------ */
+
+static const struct plan *plan_of(const struct client *client)
+{
+    return client->loop->use->plan;
+}
+
+/* Nothing has come of the next head: the connection is idle, or is not wanted any more. */
+static void rest(struct client *client)
+{
+    if (client->loop->draining && client->served) {
+        end(client, false);
+        return;
+    }
+    client->reading = false;
+    timer_set(client->loop->timers, &client->timer, plan_of(client)->timeouts.idle);
+}
+
+/* A head ends at timeouts.header from its first byte. */
+static void wait_for_head(struct client *client)
+{
+    if (client->reading)
+        return;
+    client->reading = true;
+    timer_set(client->loop->timers, &client->timer, plan_of(client)->timeouts.header);
+}
+
+enum progress { WAITS, RUNS, ENDED };
+
+static enum progress read_more(struct client *client)
+{
+    const struct limits *limits = &plan_of(client)->limits;
+    ssize_t n = inbox_read(&client->inbox, &client->stream, &client->loop->from_clients,
+                           client->inbox.p ? limits->header_size + RELAY_BLOCK : HEAD_BLOCK);
+    if (n > 0)
+        return RUNS;
+    if (n == -EAGAIN) {
+        if (inbox_is_empty(&client->inbox))
+            rest(client);
+        else
+            wait_for_head(client);
+        return client->stream.fd < 0 ? ENDED : WAITS;
+    }
+    end(client, false); /* between requests, or within a head: there is nobody to answer */
+    return ENDED;
+}
+
+/* Finds the next head in what came, and begins its exchange. */
+static enum progress next_head(struct client *client)
+{
+    const struct limits *limits = &plan_of(client)->limits;
+    struct guard_limits bounds = {limits->header_size, (uint32_t)limits->headers};
+    for (;;) {
+        struct str bytes = inbox_str(&client->inbox);
+        if (client->guard.at == bytes.n) {
+            enum progress progress = read_more(client);
+            if (progress != RUNS)
+                return progress;
+            continue;
+        }
+        switch (guard_scan(&client->guard, bytes, &bounds)) {
+        case GUARD_MORE: continue;
+        case GUARD_FAULT: exchange_refuse(client, (enum http_cause)client->guard.cause); return RUNS;
+        case GUARD_WHOLE: exchange_begin(client); return RUNS;
+        }
+    }
+}
+
+void client_run(struct client *client)
+{
+    for (int turn = 0; turn < EXCHANGES_A_TURN; turn++) {
+        if (client->stream.fd < 0 || client->exchange || client->lingering)
+            return;
+        if (next_head(client) == RUNS)
+            continue;
+        if (client->stream.fd >= 0 && !inbox_settle(&client->inbox))
+            end(client, false);
+        return;
+    }
+    if (client->stream.fd < 0 || client->exchange || client->lingering)
+        return;
+    if (inbox_settle(&client->inbox))
+        loop_again(client->loop, client);
+    else
+        end(client, false);
+}
+
+void client_exchange_ended(struct client *client, enum client_end how)
+{
+    client->exchange = NULL;
+    if (client->stream.fd < 0)
+        return;
+    client->reading = false;
+    client->served = true;
+    guard_init(&client->guard, GUARD_REQUEST);
+    switch (how) {
+    case CLIENT_KEEPS: break; /* whoever runs the client goes on with the next head */
+    case CLIENT_CLOSES: end(client, false); break;
+    case CLIENT_ABORTS: end(client, true); break;
+    case CLIENT_LINGERS: linger(client); break;
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void on_event(struct stream *stream, short what)
+{
+    struct client *client = of_stream(stream);
+    (void)what;
+    loop_enter(client->loop);
+    if (client->exchange)
+        exchange_event(client->exchange, EVENT_CLIENT);
+    else if (client->lingering)
+        linger_on(client);
+    else if (what & (EV_READ | EV_CLOSED))
+        client_run(client);
+}
+
+static void on_time(struct timer *timer)
+{
+    struct client *client = (struct client *)((char *)timer - offsetof(struct client, timer));
+    loop_enter(client->loop);
+    if (client->exchange)
+        exchange_event(client->exchange, EVENT_TIMEOUT);
+    else if (client->reading && !client->lingering) {
+        exchange_refuse(client, CAUSE_HEAD_TIMEOUT);
+        if (client->stream.fd >= 0 && !client->exchange && !client->lingering)
+            client_run(client);
+    } else
+        end(client, false);
+}
+
+void client_create(struct loop *loop, int fd, const struct sockaddr *address, bool tls,
+                   bool counted_alone)
+{
+    char ip[ADDRESS_TEXT];
+    struct client *client = calloc(1, sizeof *client);
+    if (!client || stream_open(&client->stream, loop->base, fd, on_event) < 0) {
+        if (!client)
+            close(fd);
+        crowd_leave(loop->crowd, address, counted_alone);
+        free(client);
+        return;
+    }
+    client->stream.writable = true;
+    client->timer.fire = on_time;
+    client->loop = loop;
+    client->tls = tls;
+    client->counted_alone = counted_alone;
+    if (address->sa_family == AF_INET6)
+        memcpy(&client->address.v6, address, sizeof client->address.v6);
+    else if (address->sa_family == AF_INET)
+        memcpy(&client->address.v4, address, sizeof client->address.v4);
+    else
+        client->address.any.sa_family = AF_UNIX;
+    memccpy(client->ip, address_ip_text(address, ip), 0, sizeof client->ip);
+    guard_init(&client->guard, GUARD_REQUEST);
+    client->next = loop->clients;
+    client->before = &loop->clients;
+    if (client->next)
+        client->next->before = &client->next;
+    loop->clients = client;
+    loop->n_clients++;
+    loop_wake_clock(loop);
+    count(&loop->counters.connections);
+    count(&loop->counters.connections_open);
+    /* A connection that never says anything is as one whose head is late. */
+    timer_set(loop->timers, &client->timer, plan_of(client)->timeouts.idle);
+}

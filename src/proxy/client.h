@@ -1,0 +1,36 @@
+/* A client's connection: heads come in, exchanges take turns on it, one at a time and in order. */
+#pragma once
+#include "loop_state.h"
+#include <netinet/in.h>
+
+struct client {
+    struct stream stream;
+    struct timer timer;        /* of its head, of its exchange, of its idleness, of its lingering */
+    struct inbox inbox;
+    struct guard guard;        /* of the request head that comes in */
+    struct loop *loop;
+    struct exchange *exchange; /* NULL: none runs */
+    struct client *next, **before; /* in loop->clients */
+    struct client *again_next; /* in loop->again_*; points to itself at the end */
+    struct retired retired;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    char ip[INET6_ADDRSTRLEN];
+    bool tls, counted_alone;
+    bool reading;   /* a head has begun */
+    bool served;    /* an exchange was had */
+    bool lingering; /* all was said; what still comes is dropped */
+};
+
+/* Takes over an accepted socket; closes it where that fails. */
+void client_create(struct loop *loop, int fd, const struct sockaddr *address, bool tls,
+                   bool counted_alone);
+/* Goes on reading heads and running exchanges until it must wait; the client may be gone then. */
+void client_run(struct client *client);
+enum client_end { CLIENT_KEEPS, CLIENT_CLOSES, CLIENT_LINGERS, CLIENT_ABORTS };
+/* The exchange is over; what becomes of the connection. */
+void client_exchange_ended(struct client *client, enum client_end end);
+void client_close(struct client *client);

@@ -1,0 +1,127 @@
+/* Counts over all loops that limits are about: connections in all, and of one client. Touched when
+ * a connection begins or ends, never by a request. */
+#include "loop_state.h"
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum { SLOTS = 4096, RESERVE = 64 };
+
+struct member { /* an address with connections */
+    struct member *next;
+    uint8_t ip[16];
+    uint32_t n;
+};
+
+struct crowd {
+    uint64_t connections; /* atomic */
+    uint64_t by_descriptors;
+    pthread_mutex_t lock; /* of the members */
+    struct member *members[SLOTS];
+};
+
+struct crowd *crowd_create(void)
+{
+    struct rlimit files;
+    struct crowd *crowd = calloc(1, sizeof *crowd);
+    if (!crowd)
+        return NULL;
+    pthread_mutex_init(&crowd->lock, NULL);
+    /* A connection needs one descriptor, and one for its server: DESIGN §1, limits.connections. */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
+        crowd->by_descriptors =
+            files.rlim_cur > 2 * RESERVE ? (files.rlim_cur - RESERVE) / 2 : files.rlim_cur / 4 + 1;
+    else
+        crowd->by_descriptors = UINT64_MAX;
+    return crowd;
+}
+
+void crowd_destroy(struct crowd *crowd)
+{
+    if (!crowd)
+        return;
+    for (size_t i = 0; i < SLOTS; i++)
+        while (crowd->members[i]) {
+            struct member *member = crowd->members[i];
+            crowd->members[i] = member->next;
+            free(member);
+        }
+    pthread_mutex_destroy(&crowd->lock);
+    free(crowd);
+}
+
+bool crowd_is_full(struct crowd *crowd, const struct plan *plan)
+{
+    uint64_t limit = plan->limits.connections ? plan->limits.connections : crowd->by_descriptors;
+    return __atomic_load_n(&crowd->connections, __ATOMIC_RELAXED) >= limit;
+}
+
+static void ip_of(const struct sockaddr *peer, uint8_t ip[16])
+{
+    memset(ip, 0, 16);
+    if (peer->sa_family == AF_INET)
+        memcpy(ip + 12, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
+    else
+        memcpy(ip, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, 16);
+}
+
+static struct member **find(struct crowd *crowd, const uint8_t ip[16])
+{
+    uint32_t hash = 2166136261u;
+    for (int i = 0; i < 16; i++)
+        hash = (hash ^ ip[i]) * 16777619u;
+    struct member **at = &crowd->members[hash % SLOTS];
+    while (*at && memcmp((*at)->ip, ip, 16) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* Counts the client alone where a limit is about it. False: it has too many. */
+static bool enter_alone(struct crowd *crowd, uint64_t limit, const struct sockaddr *peer)
+{
+    uint8_t ip[16];
+    bool fits = false;
+    ip_of(peer, ip);
+    pthread_mutex_lock(&crowd->lock);
+    struct member **at = find(crowd, ip);
+    if (!*at && (*at = calloc(1, sizeof **at)))
+        memcpy((*at)->ip, ip, 16);
+    if (*at && (*at)->n < limit) {
+        (*at)->n++;
+        fits = true;
+    }
+    pthread_mutex_unlock(&crowd->lock);
+    return fits;
+}
+
+static void leave_alone(struct crowd *crowd, const struct sockaddr *peer)
+{
+    uint8_t ip[16];
+    ip_of(peer, ip);
+    pthread_mutex_lock(&crowd->lock);
+    struct member **at = find(crowd, ip), *member = *at;
+    if (member && --member->n == 0) {
+        *at = member->next;
+        free(member);
+    }
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+bool crowd_enter(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
+                 bool *counted_alone)
+{
+    uint64_t limit = plan->limits.connections_per_client;
+    *counted_alone = limit && peer->sa_family != AF_UNIX;
+    if (*counted_alone && !enter_alone(crowd, limit, peer))
+        return false;
+    __atomic_fetch_add(&crowd->connections, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+void crowd_leave(struct crowd *crowd, const struct sockaddr *peer, bool counted_alone)
+{
+    if (counted_alone)
+        leave_alone(crowd, peer);
+    __atomic_fetch_sub(&crowd->connections, 1, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,767 @@
+/* The exchange's machine: exchange_step() alone writes the stage. */
+#include "exchange.h"
+#include "corsd/gate/answer.h"
+#include "corsd/gate/forward.h"
+#include "corsd/http/edit.h"
+#include "record.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define BIT(stage) (1u << (stage))
+
+enum {
+    SPARE_MAX = 128,
+    FRESH_MS = 2000, /* a request that is not idempotent takes no connection idle longer */
+};
+
+static const struct plan *plan_of(const struct exchange *ex)
+{
+    return ex->use ? ex->use->plan : ex->loop->use->plan;
+}
+
+/* --- birth and end ---------------------------------------------------------------------------- */
+
+static struct exchange *create(struct client *client)
+{
+    struct loop *loop = client->loop;
+    struct exchange *ex = loop->spare;
+    if (ex) {
+        loop->spare = ex->next;
+        loop->n_spare--;
+    } else if (!(ex = malloc(sizeof *ex)))
+        return NULL;
+    memset(ex, 0, offsetof(struct exchange, first));
+    arena_init(&ex->arena, ex->first, sizeof ex->first);
+    ex->loop = loop;
+    ex->client = client;
+    ex->use = plan_use_take(loop);
+    ex->client_end = CLIENT_KEEPS;
+    client->exchange = ex;
+    loop->n_busy++;
+    count(&loop->counters.exchanges);
+    return ex;
+}
+
+static void destroy(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    if (ex->conn)
+        conn_close(ex->conn);
+    if (ex->upstream)
+        upstream_drop(ex->upstream);
+    relay_finish(&ex->up);
+    relay_finish(&ex->down);
+    if (ex->use)
+        plan_use_drop(loop, ex->use);
+    arena_finish(&ex->arena);
+    loop->n_busy--;
+    if (loop->n_spare < SPARE_MAX) {
+        ex->next = loop->spare;
+        loop->spare = ex;
+        loop->n_spare++;
+    } else
+        free(ex);
+}
+
+/* --- ends and failures, as stages ------------------------------------------------------------- */
+
+static enum stage done(struct exchange *ex, enum http_cause cause, enum client_end end)
+{
+    ex->cause = cause;
+    ex->client_end = end;
+    return STAGE_DONE;
+}
+
+static enum stage client_gone(struct exchange *ex)
+{
+    return done(ex, CAUSE_CLIENT_GONE, CLIENT_CLOSES);
+}
+
+/* What the backend or this machine did is the operator's business; a client's mistake is not. */
+static void log_failure(const struct exchange *ex, enum http_cause cause, int error)
+{
+    const struct route *route = ex->decision.route;
+    bool ours = cause >= CAUSE_UPSTREAM_REFUSED && cause < CAUSE_CLIENT_GONE;
+    struct str upstream = route && route->upstream ? route->upstream->name : STR("-");
+    log_line(ex->loop->log, ours ? LOG_WARN : LOG_DEBUG, "upstream %.*s: %.*s: %.*s%s%s",
+             STR_ARG(upstream), STR_ARG(http_causes[cause].word), STR_ARG(http_causes[cause].prose),
+             error ? ": " : "", error ? strerror(error) : "");
+}
+
+static enum relay_state write_answer(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    struct inbox nothing = {0};
+    struct relay_tools tools = loop_tools(loop, &loop->from_servers);
+    struct str text = buf_str(&loop->out);
+    if (loop->out.failed)
+        return RELAY_SINK_BROKEN;
+    ex->answered = true;
+    ex->status = gate_answer_status(&ex->decision);
+    if (!ex->down.held)
+        relay_begin(&ex->down, (struct body){0}, BODY_NONE, RELAY_ON_SINK);
+    ex->down.read_all = true;
+    ex->down.in.kind = BODY_NONE;
+    ex->down.out = BODY_NONE;
+    return relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream, text);
+}
+
+static enum stage answered(struct exchange *ex, enum relay_state state)
+{
+    switch (state) {
+    case RELAY_DONE: return done(ex, ex->cause, ex->client_end);
+    case RELAY_ON_SINK: return STAGE_ANSWER;
+    default: return client_gone(ex);
+    }
+}
+
+/* Corsd answers itself: a preflight, a refusal, a failure. */
+static enum stage answer(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    const struct decision *decision = &ex->decision;
+    bool unread = decision->body.kind != BODY_NONE && !ex->up.read_all;
+    bool close = !decision->keep_alive || unread || loop->draining;
+    ex->cause = decision->cause;
+    ex->client_end = !close ? CLIENT_KEEPS : decision->cause || unread ? CLIENT_LINGERS : CLIENT_CLOSES;
+    loop->out.n = 0;
+    loop->out.failed = false;
+    gate_answer(&loop->out, &loop->gate, decision, close);
+    count(&loop->counters.own_answers);
+    return answered(ex, write_answer(ex));
+}
+
+/* The exchange failed: with an answer where none began, else cut so that the client can see it. */
+static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
+{
+    log_failure(ex, cause, error);
+    if (ex->conn)
+        conn_close(ex->conn);
+    ex->conn = NULL;
+    if (ex->answered || !http_causes[cause].status)
+        return done(ex, cause, ex->response.sent_as == BODY_UNTIL_CLOSE ? CLIENT_ABORTS : CLIENT_CLOSES);
+    ex->decision.own = OWN_ERROR;
+    ex->decision.cause = cause;
+    return answer(ex);
+}
+
+/* --- connecting ------------------------------------------------------------------------------- */
+
+static enum http_cause cause_of_connect(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE: return CAUSE_NO_DESCRIPTOR;
+    case ENOMEM:
+    case ENOBUFS: return CAUSE_NO_MEMORY;
+    case ETIMEDOUT: return CAUSE_UPSTREAM_CONNECT_TIMEOUT;
+    default: return CAUSE_UPSTREAM_REFUSED;
+    }
+}
+
+static bool is_idempotent(const struct exchange *ex)
+{
+    return http_method_is_idempotent((enum http_method)ex->decision.method);
+}
+
+static enum stage connect_server(struct exchange *ex)
+{
+    int error = 0;
+    relay_begin(&ex->up, ex->decision.body, ex->decision.body.kind, RELAY_ON_SOURCE);
+    ex->up.limit = ex->decision.route->body_size;
+    ex->head_sent = ex->up_broken = false;
+    if (!ex->retried)
+        ex->conn = conn_take(ex->upstream, is_idempotent(ex) ? 0 : FRESH_MS);
+    if (ex->conn)
+        count(&ex->loop->counters.upstream_reused);
+    else
+        ex->conn = conn_open(ex->upstream, &error);
+    if (!ex->conn)
+        return fail(ex, cause_of_connect(-error), -error);
+    ex->conn->exchange = ex;
+    return ex->conn->connecting ? STAGE_CONNECT : STAGE_AWAIT;
+}
+
+static enum stage start_on(struct exchange *ex, enum occasion event)
+{
+    (void)event;
+    return ex->decision.kind == DECISION_ANSWER ? answer(ex) : connect_server(ex);
+}
+
+static enum stage answer_on(struct exchange *ex, enum occasion event)
+{
+    struct inbox nothing = {0};
+    struct relay_tools tools = loop_tools(ex->loop, &ex->loop->from_servers);
+    (void)event;
+    return answered(ex, relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream,
+                                   (struct str){0}));
+}
+
+/* A client's end while nobody reads it: half-closed is fine, it still waits for its answer. */
+static bool is_gone(struct exchange *ex, enum occasion event)
+{
+    return event == EVENT_CLIENT && stream_probe(&ex->client->stream) < 0;
+}
+
+static enum stage connect_on(struct exchange *ex, enum occasion event)
+{
+    if (is_gone(ex, event))
+        return client_gone(ex);
+    if (event != EVENT_SERVER)
+        return STAGE_CONNECT;
+    int error = stream_connected(&ex->conn->stream);
+    if (error)
+        return fail(ex, cause_of_connect(-error), -error);
+    if (!ex->conn->stream.writable)
+        return STAGE_CONNECT;
+    ex->conn->connecting = false;
+    return STAGE_AWAIT;
+}
+
+/* --- the request on its way ------------------------------------------------------------------- */
+
+static bool is_sent(const struct exchange *ex)
+{
+    return ex->up_broken || (ex->head_sent && ex->up.state == RELAY_DONE);
+}
+
+/* Moves what can be moved of the request. STAGES: nothing ended by it. */
+static enum stage send_request(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    struct relay_tools tools = loop_tools(loop, &loop->from_clients);
+    struct str head = ex->head_sent ? (struct str){0} : ex->head;
+    if (is_sent(ex))
+        return STAGES;
+    ex->head_sent = true;
+    switch (relay_move(&ex->up, &tools, &ex->client->inbox, &ex->client->stream,
+                       &ex->conn->stream, head)) {
+    case RELAY_DONE: ex->sent_ms = timer_now_ms(); break;
+    case RELAY_AGAIN: loop_again(loop, ex->client); break;
+    case RELAY_CUT:
+    case RELAY_SOURCE_BROKEN: return client_gone(ex);
+    case RELAY_FAULT:
+        if (!ex->answered)
+            return fail(ex, (enum http_cause)ex->up.cause, 0);
+        ex->up_broken = ex->closing = true;
+        break;
+    case RELAY_SINK_BROKEN:
+        /* The server takes no more; it may have answered before it closed (DESIGN §3). */
+        ex->up_broken = true;
+        ex->sent_ms = timer_now_ms();
+        ex->conn->stream.readable = true;
+        break;
+    default: break;
+    }
+    return STAGES;
+}
+
+/* --- the response's head ---------------------------------------------------------------------- */
+
+static bool may_retry(const struct exchange *ex)
+{
+    return ex->conn->used && !ex->retried && !ex->interim && inbox_is_empty(&ex->conn->inbox) &&
+           (!ex->up.written || (is_idempotent(ex) && !ex->up.bytes));
+}
+
+/* The connection ended before a whole head came: n is 0 or a negative errno. */
+static enum stage lost(struct exchange *ex, ssize_t n)
+{
+    if (!may_retry(ex))
+        return fail(ex, n ? CAUSE_UPSTREAM_RESET : CAUSE_UPSTREAM_CLOSED, (int)-n);
+    conn_close(ex->conn);
+    ex->conn = NULL;
+    relay_finish(&ex->up);
+    ex->retried = true;
+    count(&ex->loop->counters.retries);
+    return connect_server(ex);
+}
+
+static enum http_cause cause_of_guard(const struct guard *guard)
+{
+    switch (guard->cause) {
+    case CAUSE_BAD_LINE_END: return CAUSE_UPSTREAM_BARE_LF;
+    case CAUSE_TARGET_TOO_LONG:
+    case CAUSE_HEAD_TOO_LARGE:
+    case CAUSE_TOO_MANY_FIELDS: return CAUSE_UPSTREAM_HEAD_TOO_LARGE;
+    default: return CAUSE_UPSTREAM_BAD_HEAD;
+    }
+}
+
+static enum stage finish(struct exchange *ex);
+static enum stage relayed(struct exchange *ex, enum relay_state state);
+static enum stage begin_tunnel(struct exchange *ex);
+
+static enum stage begin_response(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    struct relay_tools tools = loop_tools(loop, &loop->from_servers);
+    ex->answered = true;
+    relay_begin(&ex->down, ex->response.body, ex->response.sent_as, RELAY_ON_SINK);
+    enum relay_state state = relay_move(&ex->down, &tools, &ex->conn->inbox, &ex->conn->stream,
+                                        &ex->client->stream, buf_str(&loop->out));
+    return relayed(ex, state);
+}
+
+/* A whole head lies in the server's inbox. STAGE_AWAIT: it was an interim one. */
+static enum stage take_head(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    struct conn *conn = ex->conn;
+    struct head head = {.fields = loop->fields, .cap = loop->n_fields};
+    struct str bytes = str_head(inbox_str(&conn->inbox), conn->guard.at);
+    enum http_cause cause = message_parse_response(&head, bytes);
+    if (cause)
+        return fail(ex, CAUSE_UPSTREAM_BAD_HEAD, 0);
+    cause = gate_read_response(&head, &ex->decision, &ex->response);
+    if (cause)
+        return fail(ex, cause, 0);
+    bool final = ex->response.kind == RESPONSE_FINAL;
+    if (final && (!is_sent(ex) || ex->up_broken || loop->draining))
+        ex->response.close = true;
+    loop->out.n = 0;
+    loop->out.failed = false;
+    gate_response(&loop->out, &loop->gate, &ex->decision, &head, &ex->response);
+    if (loop->out.failed)
+        return fail(ex, CAUSE_UPSTREAM_HEAD_TOO_LARGE, 0);
+    ex->closing = final && ex->response.close;
+    if (final || ex->response.kind == RESPONSE_SWITCH)
+        ex->status = ex->server_status = head.status;
+    inbox_take(&conn->inbox, conn->guard.at);
+    guard_init(&conn->guard, GUARD_RESPONSE);
+    if (final)
+        return begin_response(ex);
+    if (ex->response.kind == RESPONSE_SWITCH)
+        return begin_tunnel(ex);
+    ex->interim = true;
+    if (!ex->decision.minor)
+        return STAGE_AWAIT; /* RFC 9110 §15.2: HTTP/1.0 knows no 1xx */
+    enum relay_state state = relay_send(&ex->down, &ex->client->stream, buf_str(&loop->out));
+    ex->down.state = (uint8_t)state;
+    return state == RELAY_SINK_BROKEN ? client_gone(ex) : STAGE_AWAIT;
+}
+
+/* Interim heads the client has not taken yet hold the next ones back. */
+static bool client_lags(struct exchange *ex)
+{
+    struct inbox nothing = {0};
+    struct relay_tools tools = loop_tools(ex->loop, &ex->loop->from_servers);
+    if (!ex->down.held)
+        return false;
+    ex->down.read_all = true;
+    return relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream, (struct str){0}) !=
+           RELAY_DONE;
+}
+
+static enum stage read_head(struct exchange *ex)
+{
+    struct conn *conn = ex->conn;
+    const struct limits *limits = &plan_of(ex)->limits;
+    struct guard_limits bounds = {limits->header_size, (uint32_t)limits->headers};
+    enum stage stage = STAGE_AWAIT;
+    while (stage == STAGE_AWAIT) {
+        if (client_lags(ex))
+            return STAGE_AWAIT;
+        if (conn->guard.at == inbox_str(&conn->inbox).n) {
+            ssize_t n = inbox_read(&conn->inbox, &conn->stream, &ex->loop->from_servers,
+                                   limits->header_size + RELAY_BLOCK);
+            if (n == -EAGAIN)
+                return STAGE_AWAIT;
+            if (n <= 0)
+                return lost(ex, n);
+        }
+        switch (guard_scan(&conn->guard, inbox_str(&conn->inbox), &bounds)) {
+        case GUARD_MORE: continue;
+        case GUARD_FAULT: return fail(ex, cause_of_guard(&conn->guard), 0);
+        case GUARD_WHOLE: stage = take_head(ex); break;
+        }
+    }
+    return stage;
+}
+
+static enum stage await_on(struct exchange *ex, enum occasion event)
+{
+    if (is_sent(ex) && is_gone(ex, event))
+        return client_gone(ex);
+    enum stage stage = send_request(ex);
+    return stage == STAGES ? read_head(ex) : stage;
+}
+
+/* --- bodies ----------------------------------------------------------------------------------- */
+
+/* The response is complete: both connections go on, or end. */
+static enum stage finish(struct exchange *ex)
+{
+    bool whole = is_sent(ex) && !ex->up_broken;
+    bool keeps = ex->response.server_keep_alive && whole;
+    if (ex->conn && keeps)
+        conn_give_back(ex->conn, ex->response.keep_alive_s);
+    else if (ex->conn)
+        conn_close(ex->conn);
+    ex->conn = NULL;
+    if (!ex->closing)
+        return done(ex, CAUSE_NONE, CLIENT_KEEPS);
+    bool lingers = !whole || !inbox_is_empty(&ex->client->inbox);
+    return done(ex, CAUSE_NONE, lingers ? CLIENT_LINGERS : CLIENT_CLOSES);
+}
+
+static enum stage relayed(struct exchange *ex, enum relay_state state)
+{
+    switch (state) {
+    case RELAY_DONE: return finish(ex);
+    case RELAY_AGAIN: loop_again(ex->loop, ex->client); return STAGE_RELAY;
+    case RELAY_CUT: return fail(ex, CAUSE_UPSTREAM_CUT, 0);
+    case RELAY_SOURCE_BROKEN: return fail(ex, CAUSE_UPSTREAM_CUT, ex->down.error);
+    case RELAY_SINK_BROKEN: return client_gone(ex);
+    case RELAY_FAULT: return fail(ex, CAUSE_UPSTREAM_BAD_CHUNK, 0);
+    default: return STAGE_RELAY;
+    }
+}
+
+static enum stage relay_on(struct exchange *ex, enum occasion event)
+{
+    struct loop *loop = ex->loop;
+    struct relay_tools tools = loop_tools(loop, &loop->from_servers);
+    if (is_sent(ex) && is_gone(ex, event))
+        return client_gone(ex);
+    enum stage stage = send_request(ex);
+    if (stage != STAGES)
+        return stage;
+    return relayed(ex, relay_move(&ex->down, &tools, &ex->conn->inbox, &ex->conn->stream,
+                                  &ex->client->stream, (struct str){0}));
+}
+
+/* --- tunnels ---------------------------------------------------------------------------------- */
+
+/* Ends one direction where its source ended and all was written. False: it is broken. */
+static bool half_close(struct relay *relay, struct stream *sink, uint8_t before)
+{
+    if (relay->state == RELAY_DONE && before != RELAY_DONE)
+        stream_shut_down(sink);
+    return relay->state != RELAY_SOURCE_BROKEN && relay->state != RELAY_SINK_BROKEN;
+}
+
+static bool move_tunnel(struct exchange *ex, struct str prefix)
+{
+    struct loop *loop = ex->loop;
+    struct relay_tools up = loop_tools(loop, &loop->from_clients);
+    struct relay_tools down = loop_tools(loop, &loop->from_servers);
+    struct stream *client = &ex->client->stream, *server = &ex->conn->stream;
+    uint8_t up_before = ex->up.state, down_before = ex->down.state;
+    if (down_before != RELAY_DONE)
+        relay_move(&ex->down, &down, &ex->conn->inbox, server, client, prefix);
+    if (up_before != RELAY_DONE)
+        relay_move(&ex->up, &up, &ex->client->inbox, client, server, (struct str){0});
+    if (ex->up.state == RELAY_AGAIN || ex->down.state == RELAY_AGAIN)
+        loop_again(loop, ex->client);
+    return half_close(&ex->up, server, up_before) && half_close(&ex->down, client, down_before);
+}
+
+static enum stage tunnelled(struct exchange *ex, bool whole)
+{
+    if (whole && (ex->up.state != RELAY_DONE || ex->down.state != RELAY_DONE))
+        return STAGE_TUNNEL;
+    return done(ex, CAUSE_TUNNEL_ENDED, CLIENT_CLOSES);
+}
+
+static enum stage begin_tunnel(struct exchange *ex)
+{
+    const struct body endless = {.kind = BODY_UNTIL_CLOSE};
+    record_keep(ex);
+    ex->answered = true;
+    ex->tunnel_ms = ex->use->plan->timeouts.tunnel;
+    count(&ex->loop->counters.tunnels);
+    relay_begin(&ex->up, endless, BODY_UNTIL_CLOSE, RELAY_STATES);
+    relay_begin(&ex->down, endless, BODY_UNTIL_CLOSE, RELAY_STATES);
+    ex->up.state = ex->down.state = RELAY_ON_SOURCE;
+    bool whole = move_tunnel(ex, buf_str(&ex->loop->out));
+    /* A tunnel may live for days: its plan need not. */
+    ex->decision.route = NULL;
+    ex->decision.policy = NULL;
+    plan_use_drop(ex->loop, ex->use);
+    ex->use = NULL;
+    return tunnelled(ex, whole);
+}
+
+static enum stage tunnel_on(struct exchange *ex, enum occasion event)
+{
+    (void)event;
+    return tunnelled(ex, move_tunnel(ex, (struct str){0}));
+}
+
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+struct deadline {
+    uint64_t at_ms; /* UINT64_MAX: none */
+    enum http_cause cause;
+};
+
+static struct deadline earlier(struct deadline a, uint64_t at_ms, enum http_cause cause)
+{
+    return at_ms < a.at_ms ? (struct deadline){at_ms, cause} : a;
+}
+
+static uint64_t response_timeout(const struct exchange *ex)
+{
+    return ex->decision.route->response_timeout_ms;
+}
+
+static struct deadline request_deadline(const struct exchange *ex, struct deadline none)
+{
+    const struct plan *plan = plan_of(ex);
+    uint64_t client =
+        relay_client_deadline(&ex->up, plan->timeouts.body, plan->limits.min_rate);
+    struct deadline deadline = earlier(none, client, CAUSE_BODY_TIMEOUT);
+    if (ex->up.state == RELAY_ON_SINK)
+        deadline = earlier(deadline, ex->up.since_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
+    return deadline;
+}
+
+static struct deadline response_deadline(const struct exchange *ex, struct deadline none)
+{
+    const struct plan *plan = plan_of(ex);
+    uint64_t silence = ex->response.event_stream ? plan->timeouts.tunnel : response_timeout(ex);
+    uint64_t client =
+        relay_client_deadline(&ex->down, plan->timeouts.body, plan->limits.min_rate);
+    struct deadline deadline = earlier(none, client, CAUSE_CLIENT_STALLED);
+    if (ex->down.state == RELAY_ON_SOURCE)
+        deadline = earlier(deadline, ex->down.since_ms + silence, CAUSE_UPSTREAM_SILENT);
+    return deadline;
+}
+
+static struct deadline deadline_of(const struct exchange *ex)
+{
+    const struct plan *plan = plan_of(ex);
+    struct deadline none = {UINT64_MAX, CAUSE_NONE};
+    uint64_t moved;
+    switch (ex->stage) {
+    case STAGE_ANSWER:
+        return earlier(none, relay_client_deadline(&ex->down, plan->timeouts.body,
+                                                   plan->limits.min_rate),
+                       CAUSE_CLIENT_STALLED);
+    case STAGE_CONNECT:
+        return earlier(none, ex->stage_ms + ex->decision.route->upstream->connect_timeout_ms,
+                       CAUSE_UPSTREAM_CONNECT_TIMEOUT);
+    case STAGE_AWAIT:
+        if (ex->down.held)
+            return earlier(none, ex->down.since_ms + plan->timeouts.body, CAUSE_CLIENT_STALLED);
+        if (is_sent(ex))
+            return earlier(none, ex->sent_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
+        return request_deadline(ex, none);
+    case STAGE_RELAY:
+        return is_sent(ex) ? response_deadline(ex, none)
+                           : request_deadline(ex, response_deadline(ex, none));
+    case STAGE_TUNNEL:
+        moved = ex->up.since_ms > ex->down.since_ms ? ex->up.since_ms : ex->down.since_ms;
+        return earlier(none, moved + ex->tunnel_ms, CAUSE_TUNNEL_IDLE);
+    default: return none;
+    }
+}
+
+static void arm(struct exchange *ex)
+{
+    struct deadline deadline = deadline_of(ex);
+    uint64_t now = timer_now_ms();
+    if (deadline.at_ms == UINT64_MAX)
+        timer_stop(&ex->client->timer);
+    else
+        timer_set(ex->loop->timers, &ex->client->timer,
+                  deadline.at_ms > now ? deadline.at_ms - now : 0);
+}
+
+/* The client's turn came to its deadline: silent, too slow, or fine after all. */
+static enum http_cause pace_cause(struct exchange *ex, enum http_cause cause)
+{
+    const struct plan *plan = plan_of(ex);
+    struct relay *relay = cause == CAUSE_BODY_TIMEOUT ? &ex->up : &ex->down;
+    switch (relay_client_pace(relay, plan->timeouts.body, plan->limits.min_rate)) {
+    case PACE_FINE: return CAUSE_NONE;
+    case PACE_SLOW: return cause == CAUSE_BODY_TIMEOUT ? CAUSE_BODY_TOO_SLOW : cause;
+    case PACE_SILENT: break;
+    }
+    return cause;
+}
+
+static enum stage timed_out(struct exchange *ex)
+{
+    struct deadline deadline = deadline_of(ex);
+    enum http_cause cause = deadline.cause;
+    if (deadline.at_ms > timer_now_ms())
+        return ex->stage; /* pushed back meanwhile */
+    if (cause == CAUSE_BODY_TIMEOUT || (cause == CAUSE_CLIENT_STALLED && ex->stage != STAGE_AWAIT))
+        cause = pace_cause(ex, cause);
+    if (!cause)
+        return ex->stage;
+    return ex->stage == STAGE_TUNNEL ? done(ex, cause, CLIENT_CLOSES) : fail(ex, cause, 0);
+}
+
+/* --- the machine ------------------------------------------------------------------------------ */
+
+const char *const exchange_stage_names[STAGES] = {
+    "start", "answer", "connect", "await", "relay", "tunnel", "done",
+};
+
+static const struct {
+    unsigned next;                                   /* the edges drawn in docs/architecture.md */
+    enum stage (*on)(struct exchange *, enum occasion); /* the next stage, or its own: keep waiting */
+} stages[STAGES] = {
+    [STAGE_START] = {BIT(STAGE_ANSWER) | BIT(STAGE_CONNECT) | BIT(STAGE_AWAIT) | BIT(STAGE_DONE),
+                     start_on},
+    [STAGE_ANSWER] = {BIT(STAGE_DONE), answer_on},
+    [STAGE_CONNECT] = {BIT(STAGE_AWAIT) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE), connect_on},
+    [STAGE_AWAIT] = {BIT(STAGE_CONNECT) /* a stale connection */ | BIT(STAGE_RELAY) |
+                         BIT(STAGE_TUNNEL) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE),
+                     await_on},
+    [STAGE_RELAY] = {BIT(STAGE_DONE), relay_on},
+    [STAGE_TUNNEL] = {BIT(STAGE_DONE), tunnel_on},
+    [STAGE_DONE] = {0, NULL},
+};
+
+static enum stage ask(struct exchange *ex, enum occasion event)
+{
+    return event == EVENT_TIMEOUT ? timed_out(ex) : stages[ex->stage].on(ex, event);
+}
+
+/* What waits in the loop's scratch must not stay there over the event. */
+static bool settle(struct exchange *ex)
+{
+    return inbox_settle(&ex->client->inbox) && (!ex->conn || inbox_settle(&ex->conn->inbox));
+}
+
+/* The exchange may be gone afterwards, and its client too. */
+static void exchange_step(struct exchange *ex, enum occasion event)
+{
+    for (;;) {
+        enum stage next = ask(ex, event);
+        /* A retry that is awaited again on another connection stays in its stage. */
+        if (next == ex->stage && !(next == STAGE_AWAIT && !ex->head_sent))
+            break;
+        assert(next == ex->stage || stages[ex->stage].next & BIT(next));
+        if (log_wants(ex->loop->log, LOG_DEBUG))
+            log_line(ex->loop->log, LOG_DEBUG, "exchange: %s -> %s",
+                     exchange_stage_names[ex->stage], exchange_stage_names[next]);
+        ex->stage = next;
+        if (next == STAGE_DONE)
+            break;
+        ex->stage_ms = timer_now_ms();
+        if (next == STAGE_ANSWER)
+            break;
+        event = EVENT_ENTER;
+    }
+    if (ex->stage != STAGE_DONE && !settle(ex)) {
+        ex->stage = STAGE_DONE;
+        done(ex, CAUSE_NO_MEMORY, CLIENT_CLOSES);
+    }
+    if (ex->stage != STAGE_DONE) {
+        arm(ex);
+        return;
+    }
+    struct client *client = ex->client;
+    enum client_end end = ex->client_end;
+    record_end(ex);
+    destroy(ex);
+    client_exchange_ended(client, end);
+}
+
+void exchange_event(struct exchange *ex, enum occasion event)
+{
+    struct client *client = ex->client;
+    exchange_step(ex, event);
+    if (!client->exchange && client->stream.fd >= 0)
+        client_run(client);
+}
+
+void exchange_abandon(struct exchange *ex, enum http_cause cause)
+{
+    ex->cause = cause;
+    ex->client->exchange = NULL;
+    record_end(ex);
+    destroy(ex);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
+static void count_verdict(struct exchange *ex)
+{
+    const struct verdict *verdict = &ex->decision.verdict;
+    count(&ex->loop->counters.cors[verdict->kind][verdict->reason]);
+}
+
+/* The head as the server gets it, kept for a retry. */
+static bool compose(struct exchange *ex, struct head *head, const struct peer *peer)
+{
+    struct loop *loop = ex->loop;
+    const struct upstream_spec *spec = ex->decision.route->upstream;
+    ex->upstream = loop->upstreams[spec->index];
+    ex->upstream->uses++;
+    loop->out.n = 0;
+    loop->out.failed = false;
+    gate_forward(&loop->out, &loop->gate, peer, head, &ex->decision, spec->servers[0].authority,
+                 ex->wants_access ? &ex->facts.id : NULL);
+    if (loop->out.failed)
+        return false;
+    if (ex->facts.id.n)
+        ex->facts.id = arena_copy(&ex->arena, ex->facts.id);
+    ex->head = arena_copy(&ex->arena, buf_str(&loop->out));
+    count(&loop->counters.forwarded);
+    return ex->head.p != NULL;
+}
+
+static void decide(struct exchange *ex, struct str bytes)
+{
+    struct loop *loop = ex->loop;
+    struct client *client = ex->client;
+    struct head head = {.fields = loop->fields, .cap = loop->n_fields};
+    struct peer peer = {.address = &client->address.any,
+                        .ip = client->ip,
+                        .trusted = plan_trusts(ex->use->plan, &client->address.any),
+                        .tls = client->tls};
+    enum http_cause cause = message_parse_request(&head, bytes);
+    if (cause) {
+        gate_unreadable(&loop->gate, cause, &ex->decision);
+        return;
+    }
+    gate_request(&loop->gate, &peer, &head, &ex->arena, &ex->decision);
+    record_begin(ex, &head, &peer);
+    if (ex->decision.kind == DECISION_ANSWER || compose(ex, &head, &peer))
+        return;
+    ex->decision.kind = DECISION_ANSWER;
+    ex->decision.own = OWN_ERROR;
+    ex->decision.cause = CAUSE_NO_MEMORY;
+}
+
+void exchange_begin(struct client *client)
+{
+    struct exchange *ex = create(client);
+    struct guard *guard = &client->guard;
+    if (!ex) {
+        client_close(client);
+        return;
+    }
+    struct str bytes = inbox_str(&client->inbox);
+    decide(ex, (struct str){bytes.p + guard->start, guard->at - guard->start});
+    count_verdict(ex);
+    if (ex->decision.kind != DECISION_ANSWER) {
+        inbox_take(&client->inbox, guard->at);
+        exchange_step(ex, EVENT_ENTER);
+        return;
+    }
+    /* An own answer quotes the head's bytes: they stay in place until it is written. */
+    size_t at = guard->at;
+    client->inbox.at += (uint32_t)at;
+    exchange_step(ex, EVENT_ENTER);
+    if (client->stream.fd >= 0)
+        inbox_take(&client->inbox, 0);
+}
+
+void exchange_refuse(struct client *client, enum http_cause cause)
+{
+    struct exchange *ex = create(client);
+    if (!ex) {
+        client_close(client);
+        return;
+    }
+    gate_unreadable(&ex->loop->gate, cause, &ex->decision);
+    exchange_step(ex, EVENT_ENTER);
+}

@@ -1,0 +1,328 @@
+/* Birth, life and end of a loop's share: plans taken, memory given back, drains. */
+#include "corsd/proxy/loop.h"
+#include "exchange.h"
+#include "record.h"
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    HEAD_SPACE = 8 * 1024, /* what corsd may add to a head that is at its limit */
+    HEAD_BLOCK = RELAY_BLOCK + 4096,
+    ACCESS_MAX = 1 << 20,
+    DATE_MS = 500,
+    UNSERVED_MS = 1000,
+};
+
+/* --- what was closed is freed later ----------------------------------------------------------- */
+
+void loop_enter(struct loop *loop)
+{
+    while (loop->retired) {
+        struct retired *retired = loop->retired;
+        loop->retired = retired->next;
+        retired->release(retired);
+    }
+}
+
+void loop_retire(struct loop *loop, struct retired *retired, void (*release)(struct retired *))
+{
+    retired->release = release;
+    retired->next = loop->retired;
+    loop->retired = retired;
+}
+
+/* --- clients that have more to do ------------------------------------------------------------- */
+
+void loop_again(struct loop *loop, struct client *client)
+{
+    static const struct timeval at_once = {0, 0};
+    if (client->again_next)
+        return;
+    client->again_next = client; /* the end points to itself */
+    if (!loop->again_first)
+        event_add(&loop->again, &at_once);
+    *loop->again_last = client;
+    loop->again_last = &client->again_next;
+}
+
+void loop_forget_again(struct loop *loop, struct client *client)
+{
+    if (!client->again_next)
+        return;
+    struct client **at = &loop->again_first, *before = NULL;
+    while (*at != client) {
+        before = *at;
+        at = &(*at)->again_next;
+    }
+    bool last = client->again_next == client;
+    if (!last)
+        *at = client->again_next;
+    else if (before)
+        before->again_next = before;
+    else
+        loop->again_first = NULL;
+    if (last)
+        loop->again_last = before ? &before->again_next : &loop->again_first;
+    client->again_next = NULL;
+}
+
+static void run_again(struct client *client)
+{
+    if (client->exchange)
+        exchange_event(client->exchange, EVENT_AGAIN);
+    else
+        client_run(client);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *loop = arg;
+    struct client *last = NULL;
+    (void)fd;
+    (void)what;
+    loop_enter(loop);
+    for (struct client *client = loop->again_first; client; client = client->again_next) {
+        last = client;
+        if (client->again_next == client)
+            break;
+    }
+    /* Those that ask again meanwhile wait for the next turn: stop at today's last. */
+    while (loop->again_first) {
+        struct client *client = loop->again_first;
+        bool stop = client == last;
+        loop_forget_again(loop, client);
+        run_again(client);
+        if (stop)
+            break;
+    }
+    if (loop->again_first) {
+        static const struct timeval at_once = {0, 0};
+        event_add(&loop->again, &at_once);
+    }
+}
+
+/* --- plans ------------------------------------------------------------------------------------ */
+
+static struct plan_use *plan_use_create(struct plan *plan)
+{
+    struct plan_use *use = calloc(1, sizeof *use);
+    if (use)
+        use->plan = plan_ref(plan);
+    return use;
+}
+
+static void plan_use_destroy(struct plan_use *use)
+{
+    plan_unref(use->plan);
+    free(use);
+}
+
+struct plan_use *plan_use_take(struct loop *loop)
+{
+    loop->use->exchanges++;
+    return loop->use;
+}
+
+void plan_use_drop(struct loop *loop, struct plan_use *use)
+{
+    if (--use->exchanges == 0 && use != loop->use)
+        plan_use_destroy(use);
+}
+
+/* The old upstream that means the same, taken out of its table; or a new one. */
+static struct upstream *keep_or_create(struct loop *loop, const struct upstream_spec *spec)
+{
+    for (size_t i = 0; i < loop->n_upstreams; i++) {
+        struct upstream *old = loop->upstreams[i];
+        if (old && old->fingerprint == spec->fingerprint) {
+            loop->upstreams[i] = NULL;
+            return old;
+        }
+    }
+    return upstream_create(loop, spec);
+}
+
+static void retire_upstreams(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->n_upstreams; i++)
+        if (loop->upstreams[i]) {
+            upstream_retire(loop->upstreams[i]);
+            upstream_drop(loop->upstreams[i]);
+        }
+    free(loop->upstreams);
+    loop->upstreams = NULL;
+    loop->n_upstreams = 0;
+}
+
+static bool grow_fields(struct loop *loop, const struct plan *plan)
+{
+    size_t n = plan->limits.headers;
+    if (n <= loop->n_fields)
+        return true;
+    struct field *fields = realloc(loop->fields, n * sizeof *fields);
+    if (!fields)
+        return false;
+    loop->fields = fields;
+    loop->n_fields = n;
+    return true;
+}
+
+bool loop_take_plan(struct loop *loop, struct plan *plan)
+{
+    struct plan_use *use = plan_use_create(plan), *old = loop->use;
+    struct upstream **table = calloc(plan->n_upstreams + 1, sizeof *table);
+    bool ok = use && table && grow_fields(loop, plan);
+    for (size_t i = 0; ok && i < plan->n_upstreams; i++)
+        ok = (table[i] = keep_or_create(loop, &plan->upstreams[i])) != NULL;
+    if (!ok) {
+        for (size_t i = 0; table && i < plan->n_upstreams && table[i]; i++)
+            upstream_drop(table[i]); /* a kept one loses its pool, no more */
+        free(table);
+        if (use)
+            plan_use_destroy(use);
+        return false;
+    }
+    retire_upstreams(loop);
+    loop->upstreams = table;
+    loop->n_upstreams = plan->n_upstreams;
+    loop->use = use;
+    loop->gate.plan = plan;
+    loop->out.max = loop->trailers.max = plan->limits.header_size * 2 + HEAD_SPACE;
+    if (old && !old->exchanges)
+        plan_use_destroy(old);
+    return true;
+}
+
+/* --- the clock -------------------------------------------------------------------------------- */
+
+static void renew_date(struct timer *timer)
+{
+    struct loop *loop = (struct loop *)((char *)timer - offsetof(struct loop, date_timer));
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    /* RFC 9110 §5.6.7; the names are the C locale's, which corsd never leaves. */
+    size_t n = strftime(loop->date_line, sizeof loop->date_line, "Date: %a, %d %b %Y %T GMT\r\n", &utc);
+    loop->gate.date = (struct str){loop->date_line, n};
+    if (loop->n_clients)
+        timer_set(loop->timers, timer, DATE_MS);
+}
+
+void loop_wake_clock(struct loop *loop)
+{
+    if (!timer_waits(&loop->date_timer))
+        renew_date(&loop->date_timer);
+}
+
+static void write_access(struct timer *timer)
+{
+    record_flush((struct loop *)((char *)timer - offsetof(struct loop, access_timer)));
+}
+
+/* --- birth and end ---------------------------------------------------------------------------- */
+
+struct relay_tools loop_tools(struct loop *loop, struct scratch *scratch)
+{
+    const struct limits *limits = &loop->use->plan->limits;
+    return (struct relay_tools){
+        .scratch = scratch,
+        .trailers = &loop->trailers,
+        .fields = loop->fields,
+        .n_fields = loop->n_fields,
+        .limits = {limits->header_size, (uint32_t)limits->headers},
+    };
+}
+
+struct loop *loop_create(struct event_base *base, const struct log *log, struct crowd *crowd,
+                         struct plan *plan, const uint64_t seed[2])
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return NULL;
+    loop->base = base;
+    loop->log = log;
+    loop->crowd = crowd;
+    loop->access.max = ACCESS_MAX;
+    loop->again_last = &loop->again_first;
+    loop->from_clients = (struct scratch){malloc(HEAD_BLOCK), HEAD_BLOCK};
+    loop->from_servers = (struct scratch){malloc(HEAD_BLOCK), HEAD_BLOCK};
+    loop->timers = timers_create(base);
+    gate_init(&loop->gate, seed);
+    event_assign(&loop->again, base, -1, 0, on_again, loop);
+    loop->date_timer.fire = renew_date;
+    loop->access_timer.fire = write_access;
+    if (!loop->from_clients.p || !loop->from_servers.p || !loop->timers ||
+        !loop_take_plan(loop, plan)) {
+        loop_destroy(loop);
+        return NULL;
+    }
+    loop_wake_clock(loop);
+    return loop;
+}
+
+void loop_destroy(struct loop *loop)
+{
+    if (!loop)
+        return;
+    listeners_stop(loop);
+    while (loop->clients)
+        client_close(loop->clients);
+    retire_upstreams(loop);
+    loop_enter(loop);
+    if (loop->access.n)
+        record_flush(loop);
+    while (loop->spare) {
+        struct exchange *ex = loop->spare;
+        loop->spare = ex->next;
+        free(ex);
+    }
+    if (loop->use)
+        plan_use_destroy(loop->use);
+    event_del(&loop->again);
+    timers_destroy(loop->timers);
+    gate_finish(&loop->gate);
+    buf_finish(&loop->out);
+    buf_finish(&loop->trailers);
+    buf_finish(&loop->access);
+    free(loop->fields);
+    free(loop->from_clients.p);
+    free(loop->from_servers.p);
+    free(loop);
+}
+
+/* A connection that has not been served yet may have its first request on the way. */
+static void drain_client(struct client *client)
+{
+    if (client->exchange || client->reading || client->lingering)
+        return;
+    if (client->served)
+        client_close(client);
+    else
+        timer_set(client->loop->timers, &client->timer, UNSERVED_MS);
+}
+
+void loop_drain(struct loop *loop)
+{
+    listeners_empty(loop);
+    listeners_stop(loop);
+    loop->draining = true;
+    for (struct client *client = loop->clients, *next; client; client = next) {
+        next = client->next;
+        drain_client(client);
+    }
+}
+
+size_t loop_busy(const struct loop *loop)
+{
+    return loop->n_busy;
+}
+
+size_t loop_clients(const struct loop *loop)
+{
+    return loop->n_clients;
+}
+
+const struct counters *loop_counters(const struct loop *loop)
+{
+    return &loop->counters;
+}

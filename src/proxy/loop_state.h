@@ -1,0 +1,74 @@
+/* The inside of a loop, for the files of this folder. */
+#pragma once
+#include "corsd/gate/request.h"
+#include "corsd/net/timer.h"
+#include "corsd/proxy/loop.h"
+#include "relay.h"
+
+struct client;
+struct conn;
+struct exchange;
+struct listener;
+struct upstream;
+
+/* A plan in use by this loop: the loop's one reference, and how many exchanges began with it. */
+struct plan_use {
+    struct plan *plan;
+    size_t exchanges;
+};
+
+/* What was closed while an event is handled may still be on the stack: freed before the next. */
+struct retired {
+    struct retired *next;
+    void (*release)(struct retired *);
+};
+
+struct loop {
+    struct event_base *base;
+    const struct log *log;
+    struct crowd *crowd;
+    struct timers *timers;
+    struct gate gate;        /* gate.plan is use->plan */
+    struct plan_use *use;    /* of exchanges that begin now */
+    struct counters counters;
+    struct buf out;          /* a head being composed; empty between uses */
+    struct buf trailers;
+    struct buf access;       /* access lines not yet written */
+    struct field *fields;    /* of the head being parsed */
+    size_t n_fields;
+    struct scratch from_clients, from_servers;
+    struct listener *listeners;
+    struct client *clients;  /* all of them */
+    size_t n_clients, n_busy;
+    struct upstream **upstreams; /* by their index in use->plan */
+    size_t n_upstreams;
+    struct exchange *spare;  /* finished ones, to be used again */
+    size_t n_spare;
+    struct retired *retired;
+    struct event again;      /* fires at once: streams that have more to do */
+    struct client *again_first, **again_last;
+    struct timer date_timer, access_timer;
+    char date_line[40];
+    bool draining;
+};
+
+/* To be called first in every event: frees what earlier ones retired. */
+void loop_enter(struct loop *loop);
+void loop_retire(struct loop *loop, struct retired *retired, void (*release)(struct retired *));
+/* The client is run again after other events had their turn. */
+void loop_again(struct loop *loop, struct client *client);
+void loop_forget_again(struct loop *loop, struct client *client);
+struct plan_use *plan_use_take(struct loop *loop);
+void plan_use_drop(struct loop *loop, struct plan_use *use);
+struct relay_tools loop_tools(struct loop *loop, struct scratch *scratch);
+
+/* The Date line is renewed only while somebody is connected: an idle process sleeps. */
+void loop_wake_clock(struct loop *loop);
+/* listener.c. Accepts all that is queued; stops accepting. */
+void listeners_empty(struct loop *loop);
+void listeners_stop(struct loop *loop);
+/* crowd.c. Counts a new connection; false: its client has too many (it is not counted then). */
+bool crowd_enter(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
+                 bool *counted_alone);
+void crowd_leave(struct crowd *crowd, const struct sockaddr *peer, bool counted_alone);
+bool crowd_is_full(struct crowd *crowd, const struct plan *plan);

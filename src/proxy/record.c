@@ -1,0 +1,117 @@
+/* One exchange → one access line and its counts. */
+#include "record.h"
+#include "corsd/gate/forward.h"
+#include "corsd/observe/access.h"
+#include <unistd.h>
+
+enum { FLUSH_BYTES = 16 * 1024, FLUSH_MS = 500, LINES_MAX = 1 << 20 };
+
+/* The trace id of a traceparent header (W3C Trace Context §3.2): version-TRACEID-parent-flags. */
+static struct str trace_id(struct str value)
+{
+    struct str rest = value;
+    str_cut(&rest, '-');
+    struct str id = str_cut(&rest, '-');
+    return id.n == 32 ? id : (struct str){0};
+}
+
+void record_begin(struct exchange *ex, const struct head *head, const struct peer *peer)
+{
+    const struct plan *plan = ex->use->plan;
+    struct exchange_facts *facts = &ex->facts;
+    if (plan->log.access == ACCESS_OFF)
+        return;
+    ex->wants_access = true;
+    clock_gettime(CLOCK_REALTIME, &facts->time);
+    clock_gettime(CLOCK_MONOTONIC, &facts->began);
+    struct str path = head->target;
+    if (!plan->log.query)
+        path = str_head(path, str_find(path, '?'));
+    facts->trace = arena_copy(&ex->arena, trace_id(head_value(head, FIELD_TRACEPARENT)));
+    facts->client = arena_copy(&ex->arena, gate_client(plan, peer, head));
+    facts->method = arena_copy(&ex->arena, head->method);
+    facts->host = arena_copy(&ex->arena, ex->decision.host_text);
+    facts->path = arena_copy(&ex->arena, path);
+}
+
+void record_keep(struct exchange *ex)
+{
+    const struct decision *decision = &ex->decision;
+    if (!ex->wants_access || !decision->route)
+        return;
+    ex->facts.route = arena_copy(&ex->arena, decision->route->name);
+    if (decision->route->upstream)
+        ex->facts.upstream = arena_copy(&ex->arena, decision->route->upstream->name);
+    if (decision->policy)
+        ex->facts.policy = arena_copy(&ex->arena, decision->policy->name);
+}
+
+static uint64_t microseconds_since(struct timespec then)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t us = (now.tv_sec - then.tv_sec) * 1000000 + (now.tv_nsec - then.tv_nsec) / 1000;
+    return us > 0 ? (uint64_t)us : 0;
+}
+
+static void line(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    const struct decision *decision = &ex->decision;
+    const struct exchange_facts *facts = &ex->facts;
+    const struct verdict *verdict = &decision->verdict;
+    const struct route *route = decision->route;
+    struct access_record record = {
+        .time = facts->time,
+        .request_id = facts->id,
+        .trace_id = facts->trace,
+        .client = facts->client,
+        .method = facts->method,
+        .host = facts->host,
+        .path = facts->path,
+        .protocol = decision->minor ? STR("HTTP/1.1") : STR("HTTP/1.0"),
+        .status = ex->status,
+        .bytes_in = ex->up.bytes,
+        .bytes_out = ex->down.written,
+        .duration_us = microseconds_since(facts->began),
+        .route = route ? route->name : facts->route,
+        .upstream = route && route->upstream ? route->upstream->name : facts->upstream,
+        .upstream_status = ex->server_status,
+        .origin = decision->origin,
+        .policy = decision->policy ? decision->policy->name : facts->policy,
+        .cors_kind = cors_kind_words[verdict->kind],
+        .cors_result = cors_reasons[verdict->reason].allowed ? STR("allowed") : STR("refused"),
+        .cors_reason = cors_reasons[verdict->reason].word,
+        .close_reason = http_causes[ex->cause].word,
+    };
+    if (loop->access.n > LINES_MAX / 2)
+        record_flush(loop);
+    access_text(&loop->access, &record);
+    loop->access.failed = false;
+    if (loop->access.n >= FLUSH_BYTES)
+        record_flush(loop);
+    else if (!timer_waits(&loop->access_timer))
+        timer_set(loop->timers, &loop->access_timer, FLUSH_MS);
+}
+
+void record_end(struct exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    count(&loop->counters.causes[ex->cause]);
+    count_add(&loop->counters.bytes_in, ex->up.bytes);
+    count_add(&loop->counters.bytes_out, ex->down.written);
+    if (ex->wants_access)
+        line(ex);
+}
+
+void record_flush(struct loop *loop)
+{
+    size_t at = 0;
+    while (at < loop->access.n) {
+        ssize_t n = write(loop->log->fd, loop->access.p + at, loop->access.n - at);
+        if (n <= 0)
+            break; /* a sink that takes nothing loses lines, never stalls the loop */
+        at += (size_t)n;
+    }
+    loop->access.n = 0;
+}

@@ -1,0 +1,10 @@
+/* What the access log and the counters say of an exchange: collected while its head is there. */
+#pragma once
+#include "exchange.h"
+
+void record_begin(struct exchange *ex, const struct head *head, const struct peer *peer);
+/* The plan is about to be let go: names that are its own are copied. */
+void record_keep(struct exchange *ex);
+void record_end(struct exchange *ex);
+/* Writes the access lines that wait. */
+void record_flush(struct loop *loop);

@@ -1,0 +1,169 @@
+/* Pools: a stack a loop and upstream, so that the warmest connection is used and the rest age out. */
+#include "upstream.h"
+#include "exchange.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A server that closes after N idle seconds must not be raced to it (DESIGN §1, idle_timeout). */
+enum { HINT_MARGIN_MS = 1000 };
+
+struct upstream *upstream_create(struct loop *loop, const struct upstream_spec *spec)
+{
+    struct upstream *upstream = calloc(1, sizeof *upstream);
+    if (!upstream)
+        return NULL;
+    *upstream = (struct upstream){
+        .loop = loop,
+        .address = spec->servers[0].address,
+        .fingerprint = spec->fingerprint,
+        .idle_timeout_ms = spec->idle_timeout_ms,
+        .max_age_ms = spec->max_age_ms,
+        .max_idle = spec->max_idle,
+        .uses = 1,
+        .current = true,
+    };
+    return upstream;
+}
+
+void upstream_drop(struct upstream *upstream)
+{
+    if (upstream && --upstream->uses == 0)
+        free(upstream);
+}
+
+void upstream_retire(struct upstream *upstream)
+{
+    upstream->current = false;
+    while (upstream->idle)
+        conn_close(upstream->idle);
+}
+
+static struct conn *of_stream(struct stream *stream)
+{
+    return (struct conn *)((char *)stream - offsetof(struct conn, stream));
+}
+
+static void release(struct retired *retired)
+{
+    struct conn *conn = (struct conn *)((char *)retired - offsetof(struct conn, retired));
+    upstream_drop(conn->upstream);
+    free(conn);
+}
+
+static void unpool(struct conn *conn)
+{
+    if (!conn->before)
+        return;
+    *conn->before = conn->next;
+    if (conn->next)
+        conn->next->before = conn->before;
+    conn->before = NULL;
+    conn->upstream->n_idle--;
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->stream.fd < 0)
+        return;
+    unpool(conn);
+    timer_stop(&conn->timer);
+    inbox_finish(&conn->inbox);
+    stream_close(&conn->stream);
+    conn->exchange = NULL;
+    loop_retire(conn->upstream->loop, &conn->retired, release);
+}
+
+/* An idle connection has nothing to say: whatever comes ends it (DESIGN §3 "Bytes left over"). */
+static void on_event(struct stream *stream, short what)
+{
+    struct conn *conn = of_stream(stream);
+    struct loop *loop = conn->upstream->loop;
+    loop_enter(loop);
+    if (conn->exchange)
+        exchange_event(conn->exchange, EVENT_SERVER);
+    else if (what & (EV_READ | EV_CLOSED))
+        conn_close(conn);
+}
+
+static void on_idle(struct timer *timer)
+{
+    conn_close((struct conn *)((char *)timer - offsetof(struct conn, timer)));
+}
+
+struct conn *conn_take(struct upstream *upstream, uint64_t fresh_ms)
+{
+    struct conn *conn = upstream->idle;
+    if (!conn || (fresh_ms && timer_now_ms() - conn->idle_since_ms >= fresh_ms))
+        return NULL;
+    unpool(conn);
+    conn->used = true;
+    guard_init(&conn->guard, GUARD_RESPONSE);
+    return conn;
+}
+
+struct conn *conn_open(struct upstream *upstream, int *error)
+{
+    const struct address *address = &upstream->address;
+    int one = 1, family = address->at.ss_family;
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (!conn) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        *error = -errno;
+        free(conn);
+        return NULL;
+    }
+    if (family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    int result = connect(fd, (const struct sockaddr *)&address->at, address->size);
+    if (result < 0 && errno != EINPROGRESS) {
+        *error = -errno;
+        close(fd);
+        free(conn);
+        return NULL;
+    }
+    conn->connecting = result < 0;
+    *error = stream_open(&conn->stream, upstream->loop->base, fd, on_event);
+    if (*error) {
+        free(conn);
+        return NULL;
+    }
+    conn->stream.writable = !conn->connecting;
+    conn->timer.fire = on_idle;
+    conn->upstream = upstream;
+    conn->born_ms = timer_now_ms();
+    guard_init(&conn->guard, GUARD_RESPONSE);
+    upstream->uses++;
+    count(&upstream->loop->counters.upstream_connections);
+    return conn;
+}
+
+void conn_give_back(struct conn *conn, uint64_t hint_s)
+{
+    struct upstream *upstream = conn->upstream;
+    uint64_t idle_ms = upstream->idle_timeout_ms, now = timer_now_ms();
+    if (hint_s && hint_s * 1000 - HINT_MARGIN_MS < idle_ms)
+        idle_ms = hint_s * 1000 - HINT_MARGIN_MS;
+    bool old = upstream->max_age_ms && now - conn->born_ms >= upstream->max_age_ms;
+    if (!upstream->current || upstream->loop->draining || conn->stream.closing ||
+        conn->stream.ended || !inbox_is_empty(&conn->inbox) || !idle_ms || old ||
+        upstream->n_idle >= upstream->max_idle) {
+        conn_close(conn);
+        return;
+    }
+    conn->exchange = NULL;
+    conn->idle_since_ms = now;
+    conn->next = upstream->idle;
+    conn->before = &upstream->idle;
+    if (conn->next)
+        conn->next->before = &conn->next;
+    upstream->idle = conn;
+    upstream->n_idle++;
+    timer_set(upstream->loop->timers, &conn->timer, idle_ms);
+}

@@ -1,0 +1,21 @@
+/* A loop a thread, and what the main thread may tell it. */
+#pragma once
+#include "corsd/plan/plan.h"
+#include "corsd/proxy/loop.h"
+
+struct worker;
+
+/* A worker with its own event base, not yet running; NULL: out of memory or descriptors. */
+struct worker *worker_create(const struct log *log, struct crowd *crowd, struct plan *plan);
+/* Before worker_start: sockets to accept from, the caller's until the worker ended. */
+MUST_USE bool worker_listen(struct worker *worker, int fd, bool tls);
+MUST_USE bool worker_start(struct worker *worker, unsigned number);
+
+/* From the main thread, while it runs; each returns at once. */
+void worker_take_plan(struct worker *worker, struct plan *plan); /* takes a reference of its own */
+void worker_drain(struct worker *worker);
+void worker_stop(struct worker *worker); /* ends all connections */
+bool worker_has_ended(const struct worker *worker);
+
+/* Waits for the thread, frees all. */
+void worker_destroy(struct worker *worker);

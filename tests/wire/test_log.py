@@ -1,0 +1,100 @@
+"""The log and the access log of issue 3: text, one line a fact, no credentials. DESIGN §6."""
+import re
+
+import pytest
+
+from harness import close, get, post, preflight, reply
+
+APP = "https://app.example.com"
+
+YAML = """
+listen: LISTEN
+upstream: BACKEND
+cors: {allow_origins: ["https://app.example.com"], allow_credentials: true}
+log: {level: info, access: text}
+"""
+
+
+@pytest.fixture(scope="module")
+def corsd(shared):
+    return shared(YAML)
+
+
+def line_with(corsd, word):
+    found = corsd.logged(rf".*{re.escape(word)}.*")
+    assert found, f"no line with {word}"
+    return found[0]
+
+
+def test_a_line_for_a_request(corsd, backend):
+    backend.plays(reply(207, "some"))
+    corsd.ask(get("/one-line", f"Origin: {APP}", "X-Request-Id: id-of-this-one", host="host-of-this.test"))
+    line = line_with(corsd, "/one-line")
+    for word in ("GET", "207", "127.0.0.1", "host-of-this.test", "id-of-this-one", APP, "actual"):
+        assert word in line, f"{word} is missing in {line}"
+    assert len(re.findall("/one-line", corsd.log)) == 1
+
+
+def test_a_line_for_a_preflight(corsd, backend):
+    corsd.ask(preflight("/pre-line", APP, "PUT"))
+    line = line_with(corsd, "/pre-line")
+    assert "OPTIONS" in line and "204" in line and "preflight" in line
+
+
+def test_a_line_for_a_refused_preflight(corsd, backend):
+    corsd.ask(preflight("/refused-line", "https://evil.example"))
+    assert "403" in line_with(corsd, "/refused-line")
+
+
+def test_a_line_for_an_error(corsd, backend):
+    backend.plays([close])
+    corsd.ask(get("/error-line"))
+    assert "502" in line_with(corsd, "/error-line")
+
+
+def test_a_line_for_each_of_a_pipeline(corsd, backend):
+    client = corsd.connect()
+    client.send(b"".join(get(f"/pipe-{number}-") for number in range(5)))
+    for _ in range(5):
+        client.response()
+    for number in range(5):
+        assert line_with(corsd, f"/pipe-{number}-")
+
+
+def test_credentials_are_never_logged(corsd, backend):
+    corsd.ask(post("/secret-line", f"Origin: {APP}", "Authorization: Bearer t0psecret", "Cookie: sid=t0psecret",
+                   "Proxy-Authorization: Basic t0psecret", body=b"t0psecret"))
+    assert line_with(corsd, "/secret-line")
+    assert "t0psecret" not in corsd.log
+
+
+@pytest.mark.parametrize("value", ["a\tb", "\x80\xff", 'quote" injected=1', "\\n\\r", "\x9b31m"], ids=repr)
+def test_values_cannot_forge_lines(corsd, backend, value):
+    """Whatever a client writes stays inside its place in one line of plain text."""
+    before = corsd.log.count("\n")
+    corsd.ask(get("/forge", f"Origin: {value}", f"User-Agent: {value}", f"X-Request-Id: {value}"))
+    assert corsd.logged("/forge")
+    new = corsd.log.split("\n")[before:]
+    assert all(re.fullmatch(r"[\x20-\x7e]*", line) for line in new if "/forge" in line), new
+
+
+def test_no_access_lines_by_default(given, backend):
+    corsd = given("listen: LISTEN\nupstream: BACKEND\ncors: off\n")
+    corsd.ask(get("/silent-line"))
+    corsd.ask(get("/silent-line"))
+    corsd.signal(15)
+    corsd.exited()
+    assert "/silent-line" not in corsd.log
+
+
+def test_into_a_file(given, backend):
+    corsd = given(YAML.replace("access: text", "access: text, output: FOLDER/access.log"))
+    corsd.ask(get("/file-line"))
+    corsd.signal(15)
+    assert corsd.exited() == 0
+    with open(f"{corsd.folder}/access.log", encoding="utf-8") as text:
+        assert "/file-line" in text.read()
+
+
+def test_it_says_where_it_listens(corsd, backend):
+    assert corsd.words["LISTEN"] in corsd.log
