@@ -3,6 +3,7 @@
 a test names itself. Tests are independent of each other, so `pytest -n 2` works."""
 import contextlib
 import os
+import signal
 import tempfile
 
 import pytest
@@ -83,6 +84,19 @@ def short_folder():
     """A directory whose path leaves room for a unix socket's name."""
     with tempfile.TemporaryDirectory(prefix="corsd-") as folder:
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def bounded(request):
+    """No case hangs for ever, whatever corsd or the harness does."""
+    def over(*_):
+        raise TimeoutError("this case took too long")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(900 if "long" in request.keywords else 90)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(autouse=True)

@@ -81,6 +81,7 @@ MALFORMED = {
     "UTF-8 in the target": head(start="GET /caf\xc3\xa9 HTTP/1.1"),
     "byte 0xff in the method": head(start="G\xffT / HTTP/1.1"),
     "a method that is no token": head(start="G(T / HTTP/1.1"),
+    "a fragment in the target": head(start="GET /a#b HTTP/1.1"),
     "no target": head(start="GET HTTP/1.1"),
     "no version": head(start="GET /"),
     "an empty request": b"\r\n" * 2 + b" \r\n\r\n",

@@ -430,7 +430,6 @@ PACES = {"fast": (GIB, lambda: None), "8 MiB a second": (256 * MIB, lambda: slow
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("pace", PACES)
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_gigabyte_down(given, backend, pace, framing):
@@ -441,7 +440,6 @@ def test_a_gigabyte_down(given, backend, pace, framing):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("pace", PACES)
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_gigabyte_up(given, backend, pace, framing):

@@ -1,0 +1,20 @@
+/* What verbs that read a configuration share: `VERB [FILE] [-c FILE] [--json] [--strict]`. */
+#pragma once
+#include "corsd/base/buf.h"
+
+struct diagnostics;
+struct plan;
+
+struct reads {
+    const char *file;
+    bool json, strict;
+};
+enum { OUTPUT_MAX = 1 << 30 };
+static const int WRONG_USAGE = 2;
+
+/* -1: go on; else the exit code. `help` is printed for --help, its first line for wrong usage. */
+int reads_parse(struct reads *reads, int argc, char **argv, const char *help);
+/* The plan of reads->file (NULL: faults). */
+struct plan *reads_load(const struct reads *reads, struct diagnostics *diagnostics);
+/* Writes a buffer to a descriptor and frees it; false where it did not get there whole. */
+bool write_out(int fd, struct buf *out);
