@@ -2,6 +2,7 @@
 #include "corsd/config/compile.h"
 #include "compiler.h"
 #include "corsd/config/file.h"
+#include "corsd/config/readers.h"
 #include "corsd/cors/public_suffix.h"
 
 static void copy_numbers(struct compiler *compiler)
@@ -42,7 +43,7 @@ static void compile_default(struct compiler *compiler)
     const struct written_cors *cors = &compiler->written->cors;
     struct place whole = {compiler->written->at->place.file, 0, 0};
     compiler->plan->default_policy = find_policy(compiler, cors, STR("default"));
-    if (!node_value(compiler->written->at, "cors"))
+    if (is_missing(&root_key, compiler->written->at, "cors"))
         warn(compiler->reading, &whole,
              compiler->reading->has_file
                  ? "write cors: {allow_origins: [\"https://app.example.com\"]}, or cors: off"

@@ -15,6 +15,8 @@ static bool is_map(struct reading *reading, const struct node *root, const struc
     struct place whole = {file, 0, 0};
     if (!root || node_is_null(root))
         fault(reading, &whole, smallest, "the configuration is empty");
+    else if (root->kind == NODE_BAD)
+        return false;
     else if (root->kind != NODE_MAP)
         fault(reading, root, smallest, "the configuration is a map of \"key: value\" lines, not %s",
               root->kind == NODE_LIST ? "a list" : "a single value");

@@ -1,6 +1,7 @@
 /* Collects faults and prints them as compilers do. */
 #include "corsd/config/diagnostic.h"
 #include "corsd/base/json.h"
+#include "corsd/config/characters.h"
 #include <stdlib.h>
 
 enum {
@@ -22,28 +23,13 @@ void diagnostics_finish(struct diagnostics *diagnostics)
     *diagnostics = (struct diagnostics){0};
 }
 
-static bool is_start(char c) /* of a UTF-8 character */
-{
-    return ((unsigned char)c & 0xc0) != 0x80;
-}
-
-/* Position of the character `number`, counted from 0, or the end. */
-static size_t character(struct str text, size_t number)
-{
-    size_t i = 0;
-    for (; i < text.n; i++)
-        if (is_start(text.p[i]) && number-- == 0)
-            break;
-    return i;
-}
-
 /* The piece of a line around a column; *caret says how many characters stand before it. */
 static struct str window(struct str line, unsigned column, unsigned *caret)
 {
     size_t skip = column > CARET_MAX ? column - CARET_SHIFT : 0;
-    line = str_from(line, character(line, skip));
+    line = str_from(line, character_at(line, skip));
     *caret = column ? column - 1 - (unsigned)skip : 0;
-    return str_head(line, character(line, QUOTED_MAX));
+    return str_head(line, character_at(line, QUOTED_MAX));
 }
 
 static bool room_for_one(struct diagnostics *diagnostics)
@@ -155,25 +141,15 @@ void diagnostics_sort(struct diagnostics *diagnostics)
 
 /* --- printing --------------------------------------------------------------------------------- */
 
-/* U+0080 to U+009F are controls too, and begin with 0xc2 in UTF-8. */
-static bool is_control(struct str text, size_t at)
-{
-    unsigned char c = (unsigned char)text.p[at];
-    return c < 0x20 || c == 0x7f ||
-           (c == 0xc2 && at + 1 < text.n && (unsigned char)text.p[at + 1] < 0xa0);
-}
-
 static void add_text(struct buf *out, struct str text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        if (!is_control(text, i))
-            buf_add_char(out, text.p[i]);
-        else if (text.p[i] == '\t')
-            buf_add_char(out, ' '); /* the caret counts it as one */
-        else {
-            buf_add_char(out, '?');
-            i += (unsigned char)text.p[i] == 0xc2;
-        }
+    uint32_t c = 0;
+    for (size_t n; text.n; text = str_from(text, n ? n : 1)) {
+        n = utf8_read(text, &c);
+        if (n && !is_control(c))
+            buf_add(out, str_head(text, n));
+        else
+            buf_add_char(out, n && c == '\t' ? ' ' : '?'); /* the caret counts either as one */
     }
 }
 

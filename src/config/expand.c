@@ -107,9 +107,14 @@ static void expand_scalar(struct reading *reading, struct node *node)
 {
     struct buf out = BUF_INIT(EXPANDED_MAX);
     node->expanded = true;
-    if (str_find(node->text, '$') == node->text.n || !expand(reading, node, &out))
+    if (str_find(node->text, '$') == node->text.n)
         goto done;
+    if (!expand(reading, node, &out)) {
+        node->kind = NODE_BAD;
+        goto done;
+    }
     if (out.failed) {
+        node->kind = NODE_BAD;
         fault(reading, node, NULL, "the value is longer than %d bytes once expanded", EXPANDED_MAX);
         goto done;
     }

@@ -27,6 +27,8 @@ static const struct key listen_keys[] = {
 #undef OWNER
 static const struct key listen_item = {
     .name = "an address of listen", .type = &section_type, .keys = listen_keys,
+    .title = "listen",
+    .doc = "An address alone, or a map of these keys.",
     .size = sizeof(struct written_listen), .shorthand = true};
 
 /* --- upstreams -------------------------------------------------------------------------------- */
@@ -83,6 +85,8 @@ static const struct key upstream_keys[] = {
 };
 #undef OWNER
 const struct key upstream_item = {.name = "an upstream", .type = &section_type,
+                                  .title = "upstreams",
+                                  .doc = "Each name of upstreams holds these keys.",
                                          .keys = upstream_keys,
                                          .size = sizeof(struct written_upstream),
     .at = offsetof(struct written_upstream, at)};
@@ -117,17 +121,17 @@ static const struct key rule_keys[] = {
      .example = "origins.txt", .also = "origins_file",
      .doc = "A file of more origins, one a line in the same spellings; # begins a comment. 100,000 "
             "lines and more are fine."},
-    {.name = "allow_methods", .type = &methods_type, INTO(allow_methods),
+    {.name = "allow_methods", .type = &methods_type, INTO(allow_methods), .max = 100,
      .fallback = "GET, HEAD, POST", .example = "[GET, POST, PUT, DELETE]",
      .also = "methods method allowed_methods access_control_allow_methods",
      .doc = "Methods that a page may use, in capital letters, or [\"*\"]. GET, HEAD and POST need no "
             "permission: this list does not keep a page from sending them."},
-    {.name = "allow_headers", .type = &headers_type, INTO(allow_headers),
+    {.name = "allow_headers", .type = &headers_type, INTO(allow_headers), .max = 1000,
      .example = "[Content-Type, Authorization]",
      .also = "headers header allowed_headers access_control_allow_headers",
      .doc = "Request headers that a page may set, or [\"*\"]. * does not cover Authorization: name it "
             "beside the *."},
-    {.name = "expose_headers", .type = &headers_type, INTO(expose_headers),
+    {.name = "expose_headers", .type = &headers_type, INTO(expose_headers), .max = 1000,
      .example = "[X-Request-Id]", .also = "exposed_headers access_control_expose_headers",
      .doc = "Response headers that a page may read beyond the few that it always may, or [\"*\"]."},
     {.name = "allow_credentials", .type = &flag_type, INTO(allow_credentials),
@@ -187,6 +191,10 @@ static const struct key rule_keys[] = {
 };
 #undef OWNER
 const struct key rule_item = {.name = "a policy", .type = &section_type, .keys = rule_keys,
+                              .title = "policies and cors",
+                              .doc = "A policy is a map of these keys, or a list of such maps, its "
+                                     "rules: then the first rule whose origins match decides.",
+                              .one_of = "allow_origins allow_origins_file",
                               .size = sizeof(struct written_rule),
     .at = offsetof(struct written_rule, at)};
 
@@ -230,7 +238,9 @@ static const struct key route_keys[] = {
     END,
 };
 #undef OWNER
-static const struct key route_item = {.name = "a route", .type = &section_type, .keys = route_keys,
+const struct key route_item = {.name = "a route", .type = &section_type, .keys = route_keys,
+                                      .title = "routes",
+                                      .doc = "Each item of routes holds these keys.",
                                       .size = sizeof(struct written_route),
     .at = offsetof(struct written_route, at)};
 
@@ -330,7 +340,7 @@ static const struct key root_keys[] = {
      .example = "http://127.0.0.1:3000", .also = "backend proxy_pass target proxy",
      .doc = "A URL, or a name of upstreams: where requests go that no route catches. Short for a "
             "route \"/\" to it."},
-    {.name = "trusted_proxies", .type = &cidrs_type, INTO(trusted_proxies),
+    {.name = "trusted_proxies", .type = &cidrs_type, INTO(trusted_proxies), .max = 1000,
      .example = "[10.0.0.0/8]", .also = "trust_proxy set_real_ip_from",
      .doc = "Networks, or unix: for unix sockets, whose X-Forwarded-* headers are believed. The "
             "client is then the rightmost address that is not among them."},
@@ -366,16 +376,23 @@ static const struct key root_keys[] = {
 };
 #undef OWNER
 const struct key root_key = {.name = "the configuration", .type = &section_type, .keys = root_keys,
+                             .title = "top level",
+                             .doc = "listen is required, and one of upstream and routes.",
+                             .one_of = "upstream routes",
                              .size = sizeof(struct written), .at = offsetof(struct written, at)};
 
-/* Names for messages: "tls" stands in … */
-static const struct key limits_table = {.name = "limits", .keys = limits_keys};
-static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_keys};
-static const struct key log_table = {.name = "log", .keys = log_keys};
-static const struct key cookies_table = {.name = "cookies", .keys = cookies_keys};
+/* Sections that are a key's value: their names for messages, their chapters. */
+static const struct key cookies_table = {.name = "cookies", .keys = cookies_keys,
+                                         .title = "cookies", .doc = "Below cookies of a policy."};
+static const struct key limits_table = {.name = "limits", .keys = limits_keys, .title = "limits",
+                                        .doc = "Below limits."};
+static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_keys,
+                                          .title = "timeouts", .doc = "Below timeouts."};
+static const struct key log_table = {.name = "log", .keys = log_keys, .title = "log",
+                                     .doc = "Below log."};
 const struct key *const key_tables[] = {
-    &root_key,   &rule_item,      &route_item, &upstream_item, &listen_item,
-    &limits_table, &timeouts_table, &log_table,  &cookies_table, NULL};
+    &root_key,      &listen_item,  &upstream_item,  &rule_item, &cookies_table,
+    &route_item,    &limits_table, &timeouts_table, &log_table, NULL};
 
 const struct key *key_named(const struct key *keys, struct str name)
 {

@@ -154,8 +154,8 @@ static void check_origins(struct reading *reading, const struct written_rule *ru
     if (spec->allow_origins.place || rule->allow_origins_file.place)
         return;
     spec->allow_origins = (struct spec_list){&stand_in, 1, rule->at};
-    if (rule->at->kind == NODE_MAP && !node_value(rule->at, "allow_origins") &&
-        !node_value(rule->at, "allow_origins_file"))
+    if (is_missing(&rule_item, rule->at, "allow_origins") &&
+        is_missing(&rule_item, rule->at, "allow_origins_file"))
         fault(reading, rule->at, "write allow_origins: [\"https://app.example.com\"]",
               "\"allow_origins\" is missing in a policy");
 }

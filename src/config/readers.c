@@ -24,6 +24,8 @@ static const char *kind_text(const struct node *node)
 static bool wrong_kind(struct reading *reading, const struct key *key, const struct node *node,
                        const char *hint)
 {
+    if (node->kind == NODE_BAD)
+        return false;
     bool noun = str_find(str_of(key->name), ' ') < strlen(key->name); /* "a route" is no key */
     const char *quote = noun ? "" : "\"";
     if (node_is_null(node))
@@ -348,6 +350,8 @@ static bool take_item(struct reading *reading, const struct key *key, const stru
               STR_ARG(item->text));
         return false;
     }
+    if (item->kind == NODE_BAD)
+        return false;
     if (node_is_null(item) || (item->kind == NODE_SCALAR && !item->text.n)) {
         fault(reading, item, NULL, "an item of \"%s\" is empty", key->name);
         return false;
@@ -370,6 +374,10 @@ static bool read_texts(struct reading *reading, const struct key *key, const str
     bool ok = true;
     if (!list)
         return false;
+    if (key->max && list->n > key->max) {
+        fault(reading, node, NULL, "\"%s\" has more than %u items", key->name, (unsigned)key->max);
+        return false;
+    }
     struct spec_text *items = take(reading, (list->n + 1) * sizeof *items);
     if (!items)
         return false;
@@ -403,8 +411,8 @@ static bool read_choices(struct reading *reading, const struct key *key, const s
 
 /* --- sections --------------------------------------------------------------------------------- */
 
-/* The key that a mistyped or misplaced one may have meant, as a hint; NULL where none is near. */
-static const char *near_key(const struct key *keys, struct str name, unsigned limit, char *hint)
+/* The nearest key within a limit, or NULL. */
+static const struct key *near_key(const struct key *keys, struct str name, unsigned limit)
 {
     const struct key *best = NULL;
     for (const struct key *key = keys; key->name; key++) {
@@ -416,18 +424,27 @@ static const char *near_key(const struct key *keys, struct str name, unsigned li
         if (!distance)
             break;
     }
-    return best ? phrase(hint, PHRASE, "did you mean \"%s\"?", best->name) : NULL;
+    return best;
 }
 
-static const char *also_key(const struct key *keys, struct str name, char *hint)
+/* The key that other programs call so, or NULL. */
+static const struct key *also_key(const struct key *keys, struct str name)
 {
     for (const struct key *key = keys; key->name; key++) {
         struct str rest = str_of(key->also);
         while (rest.n && !key->unbuilt)
             if (!typo_distance(name, str_cut(&rest, ' '), 0))
-                return phrase(hint, PHRASE, "did you mean \"%s\"?", key->name);
+                return key;
     }
     return NULL;
+}
+
+static bool is_elsewhere(const struct key *section, struct str name)
+{
+    for (size_t i = 0; key_tables[i]; i++)
+        if (key_tables[i]->keys != section->keys && key_named(key_tables[i]->keys, name))
+            return true;
+    return false;
 }
 
 static const char *key_elsewhere(const struct key *section, struct str name, char *hint)
@@ -460,20 +477,39 @@ static const char *all_keys(const struct key *section, char *hint)
     return hint;
 }
 
+/* The key of this section that an unknown one was meant to be; NULL where that is not clear. */
+static const struct key *meant_key(const struct key *section, struct str name)
+{
+    const struct key *key = near_key(section->keys, name, 1);
+    if (key || is_elsewhere(section, name))
+        return key;
+    key = also_key(section->keys, name);
+    return key ? key : near_key(section->keys, name, typo_limit(name));
+}
+
 static void unknown_key(struct reading *reading, const struct key *section, const struct node *name)
 {
     char text[PHRASE];
-    const char *hint = near_key(section->keys, name->text, 1, text);
-    if (!hint)
-        hint = key_elsewhere(section, name->text, text);
-    if (!hint)
-        hint = also_key(section->keys, name->text, text);
-    if (!hint)
-        hint = near_key(section->keys, name->text, typo_limit(name->text), text);
-    if (!hint)
-        hint = all_keys(section, text);
-    fault(reading, name, hint, "unknown key \"%.*s\"%s%s", EXCERPT_ARG(name->text),
-          section == &root_key ? "" : " in ", section == &root_key ? "" : section->name);
+    const struct key *meant = meant_key(section, name->text);
+    const char *hint = meant ? phrase(text, PHRASE, "did you mean \"%s\"?", meant->name)
+                             : key_elsewhere(section, name->text, text);
+    fault(reading, name, hint ? hint : all_keys(section, text), "unknown key \"%.*s\"%s%s",
+          EXCERPT_ARG(name->text), section == &root_key ? "" : " in ",
+          section == &root_key ? "" : section->name);
+}
+
+bool is_missing(const struct key *section, const struct node *map, const char *name)
+{
+    if (map->kind != NODE_MAP || map->partial || node_value(map, name))
+        return false;
+    for (unsigned i = 0; i < map->n; i++) {
+        struct str other = map->pairs[i].key->text;
+        const struct key *meant =
+            key_named(section->keys, other) ? NULL : meant_key(section, other);
+        if (meant && strcmp(meant->name, name) == 0)
+            return false;
+    }
+    return true;
 }
 
 static bool missing_key(struct reading *reading, const struct key *section, const struct key *key,
@@ -481,6 +517,8 @@ static bool missing_key(struct reading *reading, const struct key *section, cons
 {
     char hint[PHRASE];
     struct place whole = {node->place.file, 0, 0};
+    if (!is_missing(section, node, key->name))
+        return false;
     phrase(hint, sizeof hint, "write %s: %s", key->name, key->example);
     if (section == &root_key && !reading->has_file)
         phrase(hint, sizeof hint, "give --%s %s, or a file: -c FILE", key->name, key->example);

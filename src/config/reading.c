@@ -1,38 +1,10 @@
 /* Turns a place and a sentence into a diagnostic, with the line it is about. */
 #include "corsd/config/reading.h"
+#include "corsd/config/characters.h"
 #include <stdarg.h>
 #include <stdio.h>
 
 enum { MESSAGE_MAX = 1024 };
-
-/* Length of the line break at the start of text, or 0: YAML 1.1 §5.4 has more than one, and lines
- * are counted as libyaml counts them. */
-static size_t line_break(struct str text)
-{
-    if (text.p[0] == '\n')
-        return 1;
-    if (text.p[0] == '\r')
-        return text.n > 1 && text.p[1] == '\n' ? 2 : 1;
-    if (str_starts(text, STR("\xc2\x85")))
-        return 2;
-    return str_starts(text, STR("\xe2\x80\xa8")) || str_starts(text, STR("\xe2\x80\xa9")) ? 3 : 0;
-}
-
-static struct str line_of(struct str text, unsigned number)
-{
-    size_t start = 0, i = 0;
-    for (unsigned line = 1; i < text.n; i++) {
-        size_t n = line_break(str_from(text, i));
-        if (!n)
-            continue;
-        if (line == number)
-            break;
-        line++;
-        start = i + n;
-        i = start - 1;
-    }
-    return str_head(str_from(text, start), i - start);
-}
 
 static void add(struct reading *reading, enum severity severity, const struct place *at,
                 const char *hint, const char *message)

@@ -1,5 +1,6 @@
 /* routes: host and path in normal form, and what they lead to. */
 #include "compiler.h"
+#include "corsd/config/readers.h"
 #include "corsd/http/target.h"
 
 /* --- host ------------------------------------------------------------------------------------- */
@@ -141,8 +142,8 @@ static const struct upstream_spec *upstream_of(struct compiler *compiler,
         return find_upstream(compiler, &written->upstream);
     if (shorthand->place)
         return find_upstream(compiler, shorthand);
-    if (written->at->kind == NODE_MAP && !node_value(written->at, "upstream") &&
-        !node_value(compiler->written->at, "upstream"))
+    if (is_missing(&route_item, written->at, "upstream") &&
+        is_missing(&root_key, compiler->written->at, "upstream"))
         fault(compiler->reading, written->at, "write upstream: and a name of upstreams, or a URL",
               "\"upstream\" is missing in a route");
     return NULL;
@@ -208,8 +209,8 @@ static void check_some(struct compiler *compiler)
     const struct written_upstream *first = written->upstreams.first;
     struct place whole = {written->at->place.file, 0, 0};
     char hint[PHRASE];
-    if (written->routes.n || node_value(written->at, "upstream") ||
-        node_value(written->at, "routes"))
+    if (!is_missing(&root_key, written->at, "upstream") ||
+        !is_missing(&root_key, written->at, "routes"))
         return;
     if (!compiler->reading->has_file)
         phrase(hint, sizeof hint, "give --upstream http://127.0.0.1:3000, or a file: -c FILE");

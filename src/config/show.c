@@ -28,16 +28,17 @@ static void start_line(struct writer *writer)
 
 static bool is_plain(struct str text)
 {
-    static const struct str words[] = {STR_INIT("null"), STR_INIT("Null"), STR_INIT("NULL"),
-                                       STR_INIT("true"), STR_INIT("false")};
+    /* These mean something else to some reader of YAML. */
+    static const struct str words[] = {STR_INIT("null"), STR_INIT("true"), STR_INIT("false"),
+                                       STR_INIT("yes"), STR_INIT("no"), STR_INIT("on")};
     if (!text.n || (!ascii_is_alpha(text.p[0]) && !ascii_is_digit(text.p[0]) && text.p[0] != '/'))
         return false;
     for (size_t i = 0; i < text.n; i++)
         if (!ascii_is_alpha(text.p[i]) && !ascii_is_digit(text.p[i]) &&
-            !strchr("/:._-+=~", text.p[i]))
+            !strchr("/:._-+=~*", text.p[i]))
             return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (str_eq(text, words[i]))
+        if (str_eq_nocase(text, words[i]))
             return false;
     return text.p[text.n - 1] != ':';
 }

@@ -1,5 +1,6 @@
 /* Builds the tree from libyaml's events. */
 #include "corsd/config/yaml.h"
+#include "corsd/config/characters.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <yaml.h>
@@ -15,6 +16,7 @@ struct frame { /* a list or map that is open */
     size_t first;   /* of its children on the stack */
     size_t anchor;  /* its own, or NO_ANCHOR */
     size_t started; /* nodes before it */
+    bool bad;       /* reported already */
 };
 static const size_t NO_ANCHOR = (size_t)-1;
 
@@ -34,46 +36,18 @@ struct builder {
 
 /* --- characters ------------------------------------------------------------------------------- */
 
-/* Length of the character at the start of text, 0 where it is not UTF-8 (RFC 3629). */
-static size_t utf8(struct str text, uint32_t *out)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *p = (const unsigned char *)text.p;
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (!n || p[0] >= 0xf8 || n > text.n)
-        return 0;
-    uint32_t c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3f);
-    }
-    *out = c;
-    return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n;
-}
-
-static bool is_control(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfffe || c == 0xffff;
-}
-
-static bool is_break(uint32_t c)
-{
-    return c == '\n' || c == '\r' || c == 0x85 || c == 0x2028 || c == 0x2029;
-}
-
 /* The text is characters that YAML takes (YAML 1.1 §5.1); else a fault at the first that is not. */
 static bool check_characters(struct reading *reading, const struct place_file *file)
 {
-    struct place at = {file, 1, 1};
+    struct place at = {file, 1, 1}, whole = {file, 0, 0};
     struct str rest = file->text;
     uint32_t c = 0, before = 0;
     if (str_starts(rest, STR("\xff\xfe")) || str_starts(rest, STR("\xfe\xff"))) {
-        fault(reading, &at, "save the file as UTF-8", "the file is UTF-16");
+        fault(reading, &whole, "save it as UTF-8", "the file is UTF-16");
         return false;
     }
     for (size_t n; rest.n; rest = str_from(rest, n), before = c) {
-        n = utf8(rest, &c);
+        n = utf8_read(rest, &c);
         if (!n) {
             fault(reading, &at, "save the file as UTF-8", "byte 0x%02x is not UTF-8",
                   (unsigned char)rest.p[0]);
@@ -154,12 +128,17 @@ static bool is_bare_ipv6(struct str text)
     return n > 1 && str_starts(str_from(inside, n), STR("]:"));
 }
 
-static struct str text_around(const struct builder *builder, yaml_mark_t mark)
+/* A line that YAML joined with the next one, since its key has no colon and space. */
+static bool is_without_colon(struct str line)
 {
-    struct str text = builder->file->text, line;
-    for (size_t i = 0; i <= mark.line; i++)
-        line = str_cut(&text, '\n');
-    return line;
+    struct str text = str_trim(line);
+    return text.n && text.p[0] != '#' && text.p[0] != '-' && !str_ends(text, STR(":")) &&
+           !memmem(text.p, text.n, ": ", 2);
+}
+
+static bool is_first_colon(struct str line, size_t column)
+{
+    return column < line.n && str_find(line, ':') == column;
 }
 
 static void report_syntax(struct builder *builder)
@@ -181,7 +160,16 @@ static void report_syntax(struct builder *builder)
             at = place_at(builder, parser->context_mark);
         break;
     }
-    struct str line = text_around(builder, parser->problem_mark);
+    unsigned number = (unsigned)parser->problem_mark.line + 1;
+    struct str line = line_of(builder->file->text, number);
+    struct str before = line_of(builder->file->text, number - 1);
+    if (number > 1 && str_starts(str_of(problem), STR("mapping values")) &&
+        is_first_colon(line, parser->problem_mark.column) && is_without_colon(before)) {
+        message = syntax_rows[0].message;
+        hint = syntax_rows[0].hint;
+        at = (struct place){builder->file, number - 1,
+                            (unsigned)(str_trim(before).p - before.p) + 1};
+    }
     if (str_from(line, parser->problem_mark.column).n &&
         line.p[parser->problem_mark.column] == '\t' && str_starts(str_of(problem), STR("found ch"))) {
         message = "a tab where YAML wants spaces";
@@ -267,26 +255,29 @@ static bool add_anchor(struct builder *builder, const yaml_char_t *name, yaml_ma
     return copy.p != NULL;
 }
 
-static void refuse_tag(struct builder *builder, const yaml_char_t *tag, yaml_mark_t mark)
+static void refuse_tag(struct builder *builder, const yaml_char_t *tag, struct node *node)
 {
-    struct place at = place_at(builder, mark);
-    if (tag)
-        fault(builder->reading, &at, "delete the tag; a value in quotes is always text",
-              "YAML tags are not taken");
+    if (!tag)
+        return;
+    fault(builder->reading, node, "delete the tag; a value in quotes is always text",
+          "YAML tags are not taken");
+    node->kind = NODE_BAD;
 }
 
-static void refuse_control(struct builder *builder, const struct node *node)
+static void refuse_control(struct builder *builder, struct node *node)
 {
     uint32_t c = 0;
     for (struct str rest = node->text; rest.n;) {
-        size_t n = utf8(rest, &c);
+        size_t n = utf8_read(rest, &c);
         if (is_break(c)) {
             fault(builder->reading, node, "write it in one line", "a value cannot hold a line break");
+            node->kind = NODE_BAD;
             return;
         }
         if (is_control(c)) {
             fault(builder->reading, node, NULL, "a value cannot hold a control character (U+%04X)",
                   (unsigned)c);
+            node->kind = NODE_BAD;
             return;
         }
         rest = str_from(rest, n ? n : 1);
@@ -300,7 +291,6 @@ static bool on_scalar(struct builder *builder, const yaml_event_t *event)
     size_t anchor;
     if (!node || too_many(builder, 1, event->start_mark))
         return false;
-    refuse_tag(builder, event->data.scalar.tag, event->start_mark);
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     node->text = keep(builder->reading, text);
     if (!node->text.p ||
@@ -310,6 +300,7 @@ static bool on_scalar(struct builder *builder, const yaml_event_t *event)
         builder->anchors[anchor].node = node;
         builder->anchors[anchor].weight = 1;
     }
+    refuse_tag(builder, event->data.scalar.tag, node);
     refuse_control(builder, node);
     return add_child(builder, node);
 }
@@ -341,11 +332,14 @@ static bool on_start(struct builder *builder, enum node_kind kind, const yaml_ch
               YAML_DEPTH_MAX);
         return false;
     }
-    refuse_tag(builder, tag, mark);
     frame.node = new_node(builder, kind, mark);
     if (!frame.node || too_many(builder, 1, mark) ||
         !add_anchor(builder, anchor, mark, &frame.anchor))
         return false;
+    frame.bad = tag;
+    if (tag)
+        refuse_tag(builder, tag, frame.node);
+    frame.node->kind = (uint8_t)kind;
     builder->frames[builder->depth++] = frame;
     return true;
 }
@@ -365,6 +359,8 @@ static bool fill_list(struct builder *builder, struct node *node, size_t first)
 
 static bool is_good_key(struct builder *builder, const struct node *key)
 {
+    if (key->kind == NODE_BAD)
+        return false;
     if (key->kind != NODE_SCALAR) {
         fault(builder->reading, key, NULL, "a key must be one word, not a %s",
               key->kind == NODE_LIST ? "list" : "map");
@@ -434,6 +430,8 @@ static bool fill_map(struct builder *builder, struct node *node, size_t first)
         struct node **at = builder->stack + first + 2 * i;
         if (is_good_key(builder, at[0]))
             node->pairs[node->n++] = (struct pair){at[0], at[1]};
+        else
+            node->partial = true;
     }
     return drop_duplicates(builder, node);
 }
@@ -446,6 +444,8 @@ static bool on_end(struct builder *builder)
     if (!ok)
         return false;
     builder->n = frame.first;
+    if (frame.bad)
+        frame.node->kind = NODE_BAD;
     if (frame.anchor != NO_ANCHOR) {
         builder->anchors[frame.anchor].node = frame.node;
         builder->anchors[frame.anchor].weight = builder->nodes - frame.started;
@@ -507,7 +507,8 @@ struct node *yaml_parse(struct reading *reading, const struct place_file *file)
         return NULL;
     }
     yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&builder.parser, (const unsigned char *)file->text.p, file->text.n);
+    yaml_parser_set_input_string(&builder.parser, (const unsigned char *)(file->text.n ? file->text.p : ""),
+                                 file->text.n);
     ok = build(&builder);
     yaml_parser_delete(&builder.parser);
     free(builder.stack);

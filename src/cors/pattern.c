@@ -524,8 +524,14 @@ static enum pattern_fault fail_no_scheme(struct pattern_problem *problem, struct
 static enum pattern_fault check_shape(struct pieces *pieces, struct pattern_problem *problem)
 {
     struct str text = pieces->whole;
+    size_t n = scheme_length(text), colon = str_find(text, ':');
+    struct str scheme = str_head(text, n), rest = str_from(text, n + 1);
     if (str_eq_nocase(text, STR("null")))
         return fail(problem, PATTERN_NULL_CASE, text, "write \"null\" in lower case");
+    if (n && has_no_origin(scheme))
+        return fail(problem, PATTERN_NO_ORIGIN, (struct str){text.p, n + 1},
+                    "browsers send \"null\" for them, and for every sandboxed frame: list \"null\" "
+                    "only where any page may read the answers");
     if (holds_several(text))
         return fail(problem, PATTERN_SEVERAL, text,
                     "write each origin as an item of the list, without spaces and commas");
@@ -533,15 +539,9 @@ static enum pattern_fault check_shape(struct pieces *pieces, struct pattern_prob
         return fail(problem, PATTERN_REGEX, text,
                     "origins are no regular expressions: write each of them, or "
                     "https://*.example.com for every name under a domain");
-    size_t n = scheme_length(text), colon = str_find(text, ':');
-    struct str scheme = str_head(text, n), rest = str_from(text, n + 1);
     if (str_find(text, '*') < colon && str_starts(str_from(text, colon), STR("://")))
         return fail(problem, PATTERN_WILD_SCHEME, text,
                     "list the origin once for https:// and, where needed, once for http://");
-    if (n && has_no_origin(scheme))
-        return fail(problem, PATTERN_NO_ORIGIN, (struct str){text.p, n + 1},
-                    "browsers send \"null\" for them, and for every sandboxed frame: list \"null\" "
-                    "only where any page may read the answers");
     if (n && !str_starts(rest, STR("//")) &&
         (str_eq_nocase(scheme, STR("https")) || str_eq_nocase(scheme, STR("http")))) {
         while (rest.n && rest.p[0] == '/')

@@ -15,7 +15,7 @@ static unsigned by_affinity(void)
 /* Rounded up: a quota of 1.5 CPUs is used by two threads. 0: no quota here. */
 static unsigned quota_of(const char *group)
 {
-    char path[4096];
+    char path[4096 + 64];
     unsigned long long quota, period;
     snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
     FILE *file = fopen(path, "re");
@@ -46,7 +46,7 @@ static void own_group(char *out, size_t size)
 
 unsigned cpus_usable(void)
 {
-    char group[3072];
+    char group[4096];
     unsigned cpus = by_affinity();
     own_group(group, sizeof group);
     for (;;) {

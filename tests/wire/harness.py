@@ -40,12 +40,20 @@ PATIENCE = 10.0  # seconds: the longest wait for what should come at once
 GAP = 0.0002     # seconds between the bytes of a drip: enough for the other side to wake up
 
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
-SANITIZERS = {  # a report must change the exit code, whatever the build
+SANITIZERS = {  # a report must change the exit code, and stand in the log, whatever the build
     "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
     "LSAN_OPTIONS": "exitcode=96",
-    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=98",
+    "UBSAN_OPTIONS": "exitcode=98:halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "exitcode=97:halt_on_error=0:second_deadlock_stack=1",
 }
+
+
+def environment(more=None):
+    """Ours, with a sanitizer's own options first and what the harness relies on behind them."""
+    env = {**os.environ, **(more or {})}
+    for name, options in SANITIZERS.items():
+        env[name] = ":".join(filter(None, [os.environ.get(name), options, (more or {}).get(name), "log_path=stderr"]))
+    return env
 
 
 # ---------------------------------------------------------------- messages, read strictly
@@ -761,8 +769,7 @@ def yaml_of(text, words):
 def run(*arguments, env=None, within=30):
     """corsd as a command that ends by itself: the finished process, with text in stdout, stderr."""
     done = subprocess.run([BINARY, *arguments], capture_output=True, timeout=within,
-                          env={**os.environ, **SANITIZERS, **(env or {})}, text=True,
-                          stdin=subprocess.DEVNULL)
+                          env=environment(env), text=True, stdin=subprocess.DEVNULL)
     assert not REPORTS.search(done.stderr), done.stderr
     return done
 
@@ -793,7 +800,7 @@ class Corsd:
         self.process = subprocess.Popen(
             [BINARY, "-c", self.file, *self.arguments], stdin=subprocess.DEVNULL,
             stdout=self.errors, stderr=self.errors, preexec_fn=limits,
-            env={**os.environ, **SANITIZERS, **self.env})
+            env=environment(self.env))
         try:
             self.await_listening()
         except BaseException:

@@ -175,7 +175,7 @@ def test_exposing_any_with_credentials_and_nothing_to_expose(corsd, backend):
 
 def test_the_backend_cannot_inject_what_follows(corsd, backend):
     """A denied origin gets the plain response, whatever the backend says about credentials."""
-    backend.plays(reply(200, "secret", f"Access-Control-Allow-Origin: https://evil.example",
+    backend.plays(reply(200, "secret", "Access-Control-Allow-Origin: https://evil.example",
                         "Access-Control-Allow-Credentials: true"))
     answer = corsd.ask(get("/", "Origin: https://evil.example", host="rich.test"))
     assert cors(answer) == {} and answer.body == b"secret"

@@ -339,11 +339,11 @@ UNBUILT = {
     "log.access: json": GOOD + "log: {access: json}\n",
     "https upstream": "listen: :8080\nupstream: https://127.0.0.1\ncors: off\n",
     "systemd listener": "listen: systemd\nupstream: http://127.0.0.1:1\ncors: off\n",
-    "tls listener": "listen: {address: ':8443', tls: {cert: a, key: b}}\nupstream: http://127.0.0.1:1\ncors: off\n",
-    "balance": "listen: :8080\nupstreams: {a: {url: 'http://127.0.0.1:1', balance: round_robin}}\nupstream: a\ncors: off\n",
-    "servers": "listen: :8080\nupstreams: {a: {servers: ['http://127.0.0.1:1']}}\nupstream: a\ncors: off\n",
-    "health": "listen: :8080\nupstreams: {a: {url: 'http://127.0.0.1:1', health: {path: /x}}}\nupstream: a\ncors: off\n",
-    "strip_prefix": "listen: :8080\nroutes: [{path: /a, upstream: 'http://127.0.0.1:1', strip_prefix: true}]\ncors: off\n",
+    "tls listener": GOOD.replace("127.0.0.1:8080", "{address: ':8443', tls: {cert: a, key: b}}"),
+    "balance": GOOD + "upstreams: {a: {url: 'http://127.0.0.1:1', balance: round_robin}}\n",
+    "servers": GOOD + "upstreams: {a: {servers: ['http://127.0.0.1:1']}}\n",
+    "health": GOOD + "upstreams: {a: {url: 'http://127.0.0.1:1', health: {path: /x}}}\n",
+    "strip_prefix": GOOD + "routes: [{path: /a, upstream: 'http://127.0.0.1:1', strip_prefix: true}]\n",
     "denied": GOOD + "  denied: reject\n",
     "enforce_methods": GOOD + "  enforce_methods: true\n",
     "mode": GOOD + "  mode: report\n",
@@ -385,11 +385,17 @@ FINE = {
         listen: [127.0.0.1:8080, ":8081", "[::1]:8082", localhost:8083, unix:/tmp/corsd.sock]
         workers: auto
         upstreams:
-          api: {url: http://127.0.0.1:3000, connect_timeout: 5s, response_timeout: 1m, idle_timeout: 55s, max_idle: 64}
+          api:
+            url: http://127.0.0.1:3000
+            connect_timeout: 5s
+            response_timeout: 1m
+            idle_timeout: 55s
+            max_idle: 64
           local: {url: http+unix:/run/app.sock}
         policies:
           app:
-            allow_origins: [https://app.example.com, https://*.example.org, "http://localhost:*", "null", tauri://localhost]
+            allow_origins:
+              [https://app.example.com, https://*.example.org, "http://localhost:*", "null", tauri://localhost]
             allow_methods: [GET, PUT]
             allow_headers: [Content-Type]
             expose_headers: ["*"]
@@ -403,7 +409,8 @@ FINE = {
         upstream: http://127.0.0.1:3000
         trusted_proxies: [10.0.0.0/8, 192.168.1.1, "::1/128"]
         forwarded: x
-        limits: {header_size: 32k, headers: 100, body_size: 0, connections: 0, connections_per_client: 0, min_rate: 256}
+        limits: {header_size: 32k, headers: 100, body_size: 0, connections: 0, connections_per_client: 0,
+                 min_rate: 256}
         timeouts: {header: 10s, body: 60s, idle: 75s, tunnel: 1h, drain: 30s}
         log: {level: info, access: off, output: stderr}
         """,

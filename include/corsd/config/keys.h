@@ -39,15 +39,17 @@ struct key {
     const char *choices;     /* words parted by spaces, numbered from 0 */
     const char *later;       /* choices that are not built yet */
     const char *fallback;    /* the default: text, read like the user's own; NULL: absent */
-    uint64_t min, max;       /* of numbers, durations (ms) and sizes; max 0: none */
+    uint64_t min, max;       /* of numbers, durations (ms), sizes, and a list's items; max 0: none */
     const struct key *keys;  /* of a section; ends with a row without name */
     const struct key *item;  /* of a list, a map of names, and cors */
     size_t size;             /* of a section's or item's struct */
     size_t at;               /* offset of its node in that struct; 0: it keeps none */
     const char *doc;         /* sentences for the manual */
+    const char *title;       /* of a section's chapter there */
     const char *example;     /* a value in YAML */
     const char *also;        /* words that people try instead */
     const char *hint;        /* where the value has a wrong type */
+    const char *one_of;      /* of a section: at least one of these has to be there */
     bool required;
     bool unbuilt;   /* refused by name, and in neither schema nor manual */
     bool single;    /* a list: one item may stand alone */
@@ -57,9 +59,9 @@ struct key {
 };
 
 extern const struct key root_key;     /* a section: the whole configuration */
-extern const struct key upstream_item;
+extern const struct key upstream_item, route_item;
 extern const struct key rule_item;    /* a section: one rule of a policy */
-extern const struct key *const key_tables[]; /* every section; NULL ends. Its name says where */
+extern const struct key *const key_tables[]; /* every section, as the manual's chapters; NULL ends */
 
 /* NULL where no key has this name. */
 const struct key *key_named(const struct key *keys, struct str name);

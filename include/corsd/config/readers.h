@@ -11,5 +11,8 @@ extern const struct value_type flag_type, choice_type, choices_type, number_type
  * the rows point into, `what` how messages call it: "a route". */
 bool read_section(struct reading *reading, const struct key *section, const struct node *node,
                   void *owner);
+/* Whether a key is to be called missing: it is not there, nor an unknown one that stands for it, and
+ * nothing of the map was lost. */
+bool is_missing(const struct key *section, const struct node *map, const char *name);
 /* Sets what nobody wrote to its default. */
 MUST_USE bool read_defaults(struct reading *reading, const struct key *section, void *owner);

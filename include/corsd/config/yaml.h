@@ -4,7 +4,12 @@
 #pragma once
 #include "corsd/config/reading.h"
 
-enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
+enum node_kind {
+    NODE_SCALAR,
+    NODE_LIST,
+    NODE_MAP,
+    NODE_BAD, /* its fault was reported: no more is said about it */
+};
 
 struct pair;
 struct node {
@@ -13,6 +18,7 @@ struct node {
     bool plain;    /* a scalar without quotes */
     bool expanded; /* `${…}` was looked at */
     bool foreign;  /* a setting, a default or a variable: no YAML type; a list has commas */
+    bool partial;  /* a map that lost pairs, reported: nothing is called missing */
     unsigned n;    /* items or pairs */
     union {
         struct str text; /* ends with a NUL that does not count */

@@ -1,5 +1,6 @@
 /* Origins as people write them. */
 #include "corsd/cors/pattern.h"
+#include <stdio.h>
 #include "corsd/cors/origin.h"
 #include "oracle.h"
 #include "rows.h"
