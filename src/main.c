@@ -22,8 +22,11 @@ enum { VERBS = sizeof verbs / sizeof *verbs };
 
 static int verb_version(int argc, char **argv)
 {
-    (void)argc;
     (void)argv;
+    if (argc > 1) {
+        fputs("usage: corsd version\n", stderr);
+        return 2;
+    }
     puts("corsd " CORSD_VERSION);
     return 0;
 }
@@ -51,7 +54,7 @@ int main(int argc, char **argv)
     if (!strcmp(name, "-h") || !strcmp(name, "--help"))
         return verb_help(argc, argv);
     if (!strcmp(name, "-V") || !strcmp(name, "--version"))
-        return verb_version(argc, argv);
+        return verb_version(argc - 1, argv + 1);
     for (int i = 0; i < VERBS; i++)
         if (!strcmp(name, verbs[i].name))
             return verbs[i].run(argc - 1, argv + 1);

@@ -257,6 +257,17 @@ static const struct str vary_lines[] = { /* by what is wanted, where the respons
     [VARY_ORIGIN | VARY_PREFLIGHT] = STR_INIT("Vary: Origin, " METHOD_AND_HEADERS "\r\n"),
 };
 
+/* RFC 9110 §12.5.5: names and "*" alone, so a quote hides no comma here; it is no name. */
+static bool vary_next(struct str *rest, struct str *name)
+{
+    while (rest->n) {
+        *name = str_trim(str_cut(rest, ','));
+        if (name->n)
+            return true;
+    }
+    return false;
+}
+
 static unsigned vary_bit(struct str name)
 {
     for (unsigned i = 0; i < VARY_NAMES; i++)
@@ -270,7 +281,7 @@ struct own_vary {
     size_t fields;
     bool star;
     unsigned names; /* of ours */
-    bool twice;     /* one of ours stands there twice */
+    bool untidy;    /* one of ours stands there twice, or what is no name */
 };
 
 static struct own_vary read_vary(const struct field *fields, size_t n)
@@ -281,10 +292,10 @@ static struct own_vary read_vary(const struct field *fields, size_t n)
             continue;
         struct str rest = fields[i].value, name;
         own.fields++;
-        while (list_next(&rest, &name)) {
+        while (vary_next(&rest, &name)) {
             unsigned bit = vary_bit(name);
             own.star = own.star || str_eq(name, STR("*"));
-            own.twice = own.twice || (own.names & bit);
+            own.untidy = own.untidy || (own.names & bit) || !is_token(name);
             own.names |= bit;
         }
     }
@@ -298,9 +309,9 @@ static void add_own(struct list_line *line, struct field *fields, size_t n)
         if (fields[i].id != FIELD_VARY || fields[i].dropped)
             continue;
         struct str rest = fields[i].value, name;
-        while (list_next(&rest, &name)) {
+        while (vary_next(&rest, &name)) {
             unsigned bit = vary_bit(name);
-            if (!(written & bit))
+            if (!(written & bit) && is_token(name))
                 list_add(line, name);
             written |= bit;
         }
@@ -319,7 +330,7 @@ void cors_vary_line(struct buf *out, const struct policy *policy, bool preflight
         buf_add(out, vary_lines[wanted]);
         return;
     }
-    if (own.star || (!own.twice && !(wanted & ~own.names)))
+    if (own.star || (!own.untidy && !(wanted & ~own.names)))
         return; /* what stands there says it all */
     struct list_line line = {.out = out, .name = STR_INIT("Vary: ")};
     add_own(&line, fields, n);

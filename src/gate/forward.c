@@ -234,9 +234,9 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
     websocket(out, decision);
     forwarded(out, gate, head, peer, decision);
     request_id(out, gate, head, id);
-    if (gate->plan->via)
-        buf_add(out, STR("Via: 1.1 corsd\r\n"));
     edit_kept_fields(out, head);
+    if (gate->plan->via)
+        buf_add(out, STR("Via: 1.1 corsd\r\n")); /* the last hop stands last */
     edit_end(out);
 }
 

@@ -160,8 +160,8 @@ void gate_response(struct buf *out, const struct gate *gate, const struct decisi
     drop_hops(head, response);
     connection_lines(out, decision, head, response);
     cors_lines(out, decision, head, response->kind);
-    if (gate->plan->via)
-        buf_add(out, STR("Via: 1.1 corsd\r\n"));
     edit_kept_fields(out, head);
+    if (gate->plan->via)
+        buf_add(out, STR("Via: 1.1 corsd\r\n")); /* the last hop stands last */
     edit_end(out);
 }

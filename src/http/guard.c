@@ -51,6 +51,14 @@ static enum http_cause over_limit(const struct guard *guard, const struct guard_
     return CAUSE_NONE;
 }
 
+/* What answers without speaking HTTP/1 is known by its first bytes, and not waited for. */
+static bool is_status_line(const struct guard *guard, const unsigned char *p, size_t end)
+{
+    static const char version[] = "HTTP/1.";
+    size_t n = end - guard->start < sizeof version - 1 ? end - guard->start : sizeof version - 1;
+    return guard->part != GUARD_RESPONSE || memcmp(p + guard->start, version, n) == 0;
+}
+
 /* The first byte of all tells other protocols from a mistake. */
 static enum http_cause first_byte(const struct guard *guard, unsigned char c)
 {
@@ -92,6 +100,8 @@ enum guard_result guard_scan(struct guard *guard, struct str bytes,
             /* Bytes past ASCII: only in a response's reason phrase (RFC 9112 §4). */
             while (i < end && value_bytes[p[i]] && (p[i] < 0x80 || guard->part == GUARD_RESPONSE))
                 i++;
+            if (!is_status_line(guard, p, i))
+                return refuse(guard, CAUSE_BAD_START_LINE);
             if (i == end)
                 continue;
             if (p[i] != '\r')

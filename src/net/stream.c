@@ -1,6 +1,7 @@
 /* Edge-triggered sockets: which call may tell that a side is drained. */
 #include "corsd/net/stream.h"
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,6 +102,14 @@ int stream_probe(struct stream *stream)
         return -EBADF;
     ssize_t n = recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n >= 0 || errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+uint32_t stream_unsent(struct stream *stream)
+{
+    int unsent = 0;
+    if (stream->fd < 0 || ioctl(stream->fd, TIOCOUTQ, &unsent) < 0 || unsent < 0)
+        return 0;
+    return (uint32_t)unsent;
 }
 
 int stream_connected(struct stream *stream)

@@ -10,6 +10,7 @@ enum {
     EXCHANGES_A_TURN = 16,
     LINGER_MS = 2000,             /* without a byte */
     LINGER_BLOCKS = 16,           /* a turn */
+    LINGER_BYTES = 16 << 20,      /* of what nobody will read, before the connection is cut */
     HEAD_BLOCK = RELAY_BLOCK + 4096 /* a head and the first of its body, in one read */
 };
 
@@ -65,7 +66,8 @@ static void linger_on(struct client *client)
         ssize_t n = stream_read(&client->stream, scratch->p, scratch->size);
         if (n == -EAGAIN)
             return;
-        if (n <= 0) {
+        client->lingered += n > 0 ? (uint32_t)n : 0;
+        if (n <= 0 || client->lingered > LINGER_BYTES) {
             end(client, false);
             return;
         }
@@ -121,6 +123,8 @@ static enum progress read_more(struct client *client)
     if (n == -EAGAIN) {
         if (inbox_is_empty(&client->inbox))
             rest(client);
+        else if (stream_probe(&client->stream) < 0)
+            end(client, false); /* a reset may come with the bytes before it, on one edge */
         else
             wait_for_head(client);
         return client->stream.fd < 0 ? ENDED : WAITS;
@@ -200,6 +204,16 @@ static void on_event(struct stream *stream, short what)
         client_run(client);
 }
 
+/* The last answer may still lie in the kernel, on its way to a slow reader: as long as it moves, the
+ * connection is not idle. */
+static bool is_still_writing(struct client *client)
+{
+    uint32_t unsent = stream_unsent(&client->stream);
+    bool moves = unsent && unsent != client->unsent;
+    client->unsent = unsent;
+    return moves;
+}
+
 static void on_time(struct timer *timer)
 {
     struct client *client = (struct client *)((char *)timer - offsetof(struct client, timer));
@@ -210,7 +224,9 @@ static void on_time(struct timer *timer)
         exchange_refuse(client, CAUSE_HEAD_TIMEOUT);
         if (client->stream.fd >= 0 && !client->exchange && !client->lingering)
             client_run(client);
-    } else
+    } else if (!client->lingering && client->served && is_still_writing(client))
+        rest(client);
+    else
         end(client, false);
 }
 

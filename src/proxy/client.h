@@ -23,6 +23,7 @@ struct client {
     bool reading;   /* a head has begun */
     bool served;    /* an exchange was had */
     bool lingering; /* all was said; what still comes is dropped */
+    uint32_t lingered, unsent; /* bytes dropped so; bytes in the kernel when last looked at */
 };
 
 /* Takes over an accepted socket; closes it where that fails. */

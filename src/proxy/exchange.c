@@ -12,6 +12,9 @@
 
 enum {
     SPARE_MAX = 128,
+    /* An edge that brings bytes and a reset at once looks like one that brings bytes: whoever still
+     * waits after so long within a message looks again. */
+    PROBE_MS = 100,
     FRESH_MS = 2000, /* a request that is not idempotent takes no connection idle longer */
 };
 
@@ -242,6 +245,7 @@ static enum stage send_request(struct exchange *ex)
     case RELAY_CUT:
     case RELAY_SOURCE_BROKEN: return client_gone(ex);
     case RELAY_FAULT:
+        ex->decision.keep_alive = false; /* what follows such a body cannot be trusted */
         if (!ex->answered)
             return fail(ex, (enum http_cause)ex->up.cause, 0);
         ex->up_broken = ex->closing = true;
@@ -497,6 +501,8 @@ struct deadline {
     enum http_cause cause;
 };
 
+static enum stage ask(struct exchange *ex, enum occasion event);
+
 static struct deadline earlier(struct deadline a, uint64_t at_ms, enum http_cause cause)
 {
     return at_ms < a.at_ms ? (struct deadline){at_ms, cause} : a;
@@ -559,10 +565,37 @@ static struct deadline deadline_of(const struct exchange *ex)
     }
 }
 
+/* When something last moved, or the stage began. */
+static uint64_t last_move(const struct exchange *ex)
+{
+    uint64_t last = ex->stage_ms;
+    last = ex->up.since_ms > last ? ex->up.since_ms : last;
+    return ex->down.since_ms > last ? ex->down.since_ms : last;
+}
+
+static bool wants_probe(const struct exchange *ex)
+{
+    return ex->conn && !ex->conn->connecting && ex->probed_ms != last_move(ex);
+}
+
+/* STAGES: both peers are there. */
+static enum stage probe(struct exchange *ex)
+{
+    ex->probed_ms = last_move(ex);
+    if (stream_probe(&ex->client->stream) < 0)
+        return client_gone(ex);
+    if (stream_probe(&ex->conn->stream) == 0)
+        return STAGES;
+    ex->conn->stream.readable = true;
+    return ask(ex, EVENT_SERVER);
+}
+
 static void arm(struct exchange *ex)
 {
     struct deadline deadline = deadline_of(ex);
     uint64_t now = timer_now_ms();
+    if (wants_probe(ex))
+        deadline = earlier(deadline, last_move(ex) + PROBE_MS, CAUSE_NONE);
     if (deadline.at_ms == UINT64_MAX)
         timer_stop(&ex->client->timer);
     else
@@ -587,6 +620,11 @@ static enum stage timed_out(struct exchange *ex)
 {
     struct deadline deadline = deadline_of(ex);
     enum http_cause cause = deadline.cause;
+    if (wants_probe(ex) && last_move(ex) + PROBE_MS <= timer_now_ms()) {
+        enum stage stage = probe(ex);
+        if (stage != STAGES)
+            return stage;
+    }
     if (deadline.at_ms > timer_now_ms())
         return ex->stage; /* pushed back meanwhile */
     if (cause == CAUSE_BODY_TIMEOUT || (cause == CAUSE_CLIENT_STALLED && ex->stage != STAGE_AWAIT))

@@ -47,6 +47,7 @@ struct exchange {
     unsigned status, server_status;
     uint64_t sent_ms;           /* when the request's last byte went, for response_timeout */
     uint64_t stage_ms;          /* when the stage began */
+    uint64_t probed_ms;         /* the last_move() after which the peers were looked at */
     uint64_t tunnel_ms;         /* timeouts.tunnel, once the plan was let go */
     struct exchange_facts facts;
     struct arena arena;

@@ -96,13 +96,13 @@ static bool open_listeners(struct server *server)
     return true;
 }
 
-static void close_listeners(struct server *server)
+static void close_sockets(struct server *server)
 {
     for (size_t i = 0; server->sockets && i < server->n_listeners * server->n_workers; i++)
         if (server->sockets[i] >= 0)
             close(server->sockets[i]);
     free(server->sockets);
-    free(server->listeners);
+    server->sockets = NULL;
 }
 
 /* --- workers ---------------------------------------------------------------------------------- */
@@ -140,6 +140,15 @@ static void stop_workers(struct server *server)
         worker_destroy(server->workers[i]);
     free(server->workers);
     server->workers = NULL;
+}
+
+/* None of them accepts any more. */
+static bool are_deaf(const struct server *server)
+{
+    for (unsigned i = 0; i < server->n_workers; i++)
+        if (!worker_is_deaf(server->workers[i]))
+            return false;
+    return true;
 }
 
 static unsigned ended_workers(const struct server *server)
@@ -186,7 +195,7 @@ static void reload(struct server *server)
         return;
     }
     if (!same_listeners(server->first, plan) || server->first->workers != plan->workers)
-        log_line(&server->log, LOG_WARN, "listen and workers take effect at the next start only");
+        log_line(&server->log, LOG_WARN, "a change of listen or workers needs a restart");
     for (unsigned i = 0; i < server->n_workers; i++)
         worker_take_plan(server->workers[i], plan);
     __atomic_store_n(&server->log.level, (int)plan->log.level, __ATOMIC_RELAXED);
@@ -252,6 +261,8 @@ static void pass_time(struct server *server)
         log_line(&server->log, LOG_WARN, "drain: time is up, what still runs is cut");
         server->phase = ENDED;
     }
+    if (server->phase == DRAINING && server->sockets && are_deaf(server))
+        close_sockets(server);
     if (server->phase == DRAINING && ended_workers(server) == server->n_workers)
         server->phase = ENDED;
 }
@@ -344,7 +355,8 @@ int server_run(struct plan *plan, const struct config_source *source, void (*on_
     server.n_workers = plan->workers ? plan->workers : cpus_usable();
     int code = run(&server, on_ready, ctx);
     stop_workers(&server);
-    close_listeners(&server);
+    close_sockets(&server);
+    free(server.listeners);
     crowd_destroy(server.crowd);
     if (server.signals >= 0)
         close(server.signals);

@@ -24,7 +24,7 @@ struct worker {
     pthread_mutex_t lock;
     struct plan *plan; /* the next one, with a reference; NULL: none */
     unsigned orders;
-    int ended; /* atomic */
+    int deaf, ended; /* atomic */
 };
 
 static void ring(struct worker *worker)
@@ -72,6 +72,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         event_base_loopbreak(worker->base);
     else if (orders & ORDER_DRAIN) {
         loop_drain(worker->loop);
+        __atomic_store_n(&worker->deaf, 1, __ATOMIC_RELEASE);
         check_drained(worker);
     }
 }
@@ -163,6 +164,11 @@ void worker_drain(struct worker *worker)
 void worker_stop(struct worker *worker)
 {
     order(worker, ORDER_STOP, NULL);
+}
+
+bool worker_is_deaf(const struct worker *worker)
+{
+    return __atomic_load_n(&worker->deaf, __ATOMIC_ACQUIRE);
 }
 
 bool worker_has_ended(const struct worker *worker)

@@ -15,6 +15,7 @@ MUST_USE bool worker_start(struct worker *worker, unsigned number);
 void worker_take_plan(struct worker *worker, struct plan *plan); /* takes a reference of its own */
 void worker_drain(struct worker *worker);
 void worker_stop(struct worker *worker); /* ends all connections */
+bool worker_is_deaf(const struct worker *worker); /* its listeners are of no use to it any more */
 bool worker_has_ended(const struct worker *worker);
 
 /* Waits for the thread, frees all. */

@@ -769,7 +769,7 @@ def yaml_of(text, words):
 def run(*arguments, env=None, within=30):
     """corsd as a command that ends by itself: the finished process, with text in stdout, stderr."""
     done = subprocess.run([BINARY, *arguments], capture_output=True, timeout=within,
-                          env=environment(env), text=True, stdin=subprocess.DEVNULL)
+                          env=environment(env), text=True, errors="replace", stdin=subprocess.DEVNULL)
     assert not REPORTS.search(done.stderr), done.stderr
     return done
 

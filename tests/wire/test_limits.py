@@ -31,6 +31,9 @@ def roomy(shared):
 
 def refused(client, status):
     answer = own_answer(client.response(), status)
+    if answer.items("Connection") == [] and status == 413:
+        assert client.ask(get("/after")).status == 200, "kept: the body was there, and taken away"
+        return
     assert [item.lower() for item in answer.items("Connection")] == ["close"]
     assert client.ended()
 
@@ -58,7 +61,7 @@ def test_too_much(corsd, backend, deliver, name):
     client = corsd.connect()
     deliver(client, text)
     refused(client, status)
-    assert backend.idle() and not backend.requests
+    assert backend.idle() and [seen.target for seen in backend.requests] in ([], ["/after"])
 
 
 def test_a_method_without_an_end(corsd, backend):
@@ -111,12 +114,14 @@ def test_defaults_have_an_end(roomy, backend, status, text):
 
 
 def test_an_endless_head_is_cut_off(roomy, backend):
-    """A refusal does not wait for the head's end, nor does it read on for ever."""
+    """A refusal does not wait for the head's end, and lingers for a moment only."""
     client = roomy.connect()
     client.send(b"GET / HTTP/1.1\r\nHost: app.test\r\n")
-    with pytest.raises((BrokenPipeError, ConnectionResetError, TimeoutError)):
-        for _ in range(20000):
+    end = time.monotonic() + 30
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        while time.monotonic() < end:
             client.send(b"A: " + b"b" * 8000 + b"\r\n")
+            time.sleep(0.01)
     assert roomy.ask(get()).status == 200
     assert len(backend.heads) == 1
 
