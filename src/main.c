@@ -14,7 +14,7 @@ static const struct {
     {"check", verb_check, "[FILE] [--json] [--strict]", "every fault, with place and hint"},
     {"show", verb_show, "[FILE]", "the effective configuration"},
     {"schema", verb_schema, "", "JSON Schema of the configuration"},
-    /* TODO demo */ //{"demo", verb_demo, "[--port N]", "a page, a backend without CORS and corsd between them"},
+    {"demo", verb_demo, "[--port N]", "a page, a backend without CORS, corsd between"},
     {"version", verb_version, "", "print the version"},
     {"help", verb_help, "", "this text"},
 };

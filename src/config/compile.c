@@ -58,8 +58,8 @@ static void warn_unused(struct compiler *compiler)
     for (size_t i = 0; i < compiler->n_named; i++) {
         const struct spec_text *name = &compiler->named[i].written->name;
         char hint[PHRASE];
-        if (compiler->named[i].used)
-            continue;
+        if (compiler->named[i].used || compiler->reading->diagnostics->errors)
+            continue; /* where there are faults, one may be the reason */
         phrase(hint, sizeof hint, "write cors: %.*s where it shall hold", EXCERPT_ARG(name->text));
         warn(compiler->reading, name->place, hint, "the policy \"%.*s\" is used nowhere",
              EXCERPT_ARG(name->text));

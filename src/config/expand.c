@@ -51,8 +51,10 @@ static bool add_value(struct reading *reading, const struct node *node,
     phrase(name, sizeof name, "%.*s", STR_ARG(reference->name));
     struct str value = str_of(getenv(name));
     if (value.n == 0 && reference->mark == '?') {
-        struct str message = reference->operand.n ? reference->operand : STR("is not set");
-        fault(reading, node, NULL, "%s: %.*s", name, EXCERPT_ARG(message));
+        if (reference->operand.n)
+            fault(reading, node, NULL, "%s: %.*s", name, EXCERPT_ARG(reference->operand));
+        else
+            fault(reading, node, NULL, "the environment variable %s is empty or not set", name);
         return false;
     }
     if (!value.p && !reference->mark) {

@@ -28,6 +28,7 @@ static const struct key listen_keys[] = {
 static const struct key listen_item = {
     .name = "an address of listen", .type = &section_type, .keys = listen_keys,
     .title = "listen",
+    .hint = "write 127.0.0.1:8080",
     .doc = "An address alone, or a map of these keys.",
     .size = sizeof(struct written_listen), .shorthand = true};
 
@@ -86,6 +87,7 @@ static const struct key upstream_keys[] = {
 #undef OWNER
 const struct key upstream_item = {.name = "an upstream", .type = &section_type,
                                   .title = "upstreams",
+                                  .hint = "write {url: http://127.0.0.1:3000}",
                                   .doc = "Each name of upstreams holds these keys.",
                                          .keys = upstream_keys,
                                          .size = sizeof(struct written_upstream),
@@ -192,6 +194,7 @@ static const struct key rule_keys[] = {
 #undef OWNER
 const struct key rule_item = {.name = "a policy", .type = &section_type, .keys = rule_keys,
                               .title = "policies and cors",
+                              .hint = "write {allow_origins: [\"https://app.example.com\"]}",
                               .doc = "A policy is a map of these keys, or a list of such maps, its "
                                      "rules: then the first rule whose origins match decides.",
                               .one_of = "allow_origins allow_origins_file",
@@ -200,7 +203,8 @@ const struct key rule_item = {.name = "a policy", .type = &section_type, .keys =
 
 static const struct key policy_item = {
     .name = "a policy", .type = &policy_type, .into = offsetof(struct written_policy, rules),
-    .item = &rule_item, .size = sizeof(struct written_policy), .single = true};
+    .item = &rule_item, .size = sizeof(struct written_policy), .single = true,
+    .hint = "write {allow_origins: [\"https://app.example.com\"]}"};
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
@@ -240,6 +244,7 @@ static const struct key route_keys[] = {
 #undef OWNER
 const struct key route_item = {.name = "a route", .type = &section_type, .keys = route_keys,
                                       .title = "routes",
+                                      .hint = "write {path: /api, upstream: api}",
                                       .doc = "Each item of routes holds these keys.",
                                       .size = sizeof(struct written_route),
     .at = offsetof(struct written_route, at)};

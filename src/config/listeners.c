@@ -46,7 +46,7 @@ static void report_address(struct reading *reading, const struct spec_text *text
         phrase(hint, sizeof hint, "write 127.0.0.1:%.*s for this machine only, :%.*s for all",
                EXCERPT_ARG(port), EXCERPT_ARG(port));
     else if (why == ADDRESS_NO_BRACKETS)
-        phrase(hint, sizeof hint, "write [%.*s]:%.*s, in quotes", EXCERPT_ARG(host),
+        phrase(hint, sizeof hint, "write \"[%.*s]:%.*s\"", EXCERPT_ARG(host),
                EXCERPT_ARG(port));
     fault(reading, text->place, hint, "\"%.*s\": %s", EXCERPT_ARG(text->text),
           address_fault_text(why));

@@ -276,7 +276,7 @@ static void report_unknown(struct compiler *compiler, const struct spec_text *na
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (str_eq(name->text, none[i]))
             hint = "did you mean off?";
-    if (str_eq(name->text, STR("*")) || str_find(name->text, ':') < name->text.n)
+    if (str_eq(name->text, STR("*")) || memmem(name->text.p, name->text.n, "://", 3))
         hint = phrase(text, sizeof text, "write cors: {allow_origins: [\"%.*s\"]}",
                       EXCERPT_ARG(name->text));
     fault(compiler->reading, name->place, hint, "there is no policy \"%.*s\"",

@@ -21,22 +21,47 @@ static const char *kind_text(const struct node *node)
     return node->kind == NODE_LIST ? "a list" : node->kind == NODE_MAP ? "a map" : "a single value";
 }
 
+/* "limits" is a key and quoted, "a route" is not. */
+static bool is_noun(const struct key *key)
+{
+    return strchr(key->name, ' ');
+}
+
+static const char *quote(const struct key *key)
+{
+    return is_noun(key) ? "" : "\"";
+}
+
+static const char *what_of(const struct key *key)
+{
+    return key->shorthand ? "a single value or a map of keys" : key->type->what;
+}
+
+/* False, for readers to return. A hint of NULL: the key's own, or its example. */
 static bool wrong_kind(struct reading *reading, const struct key *key, const struct node *node,
                        const char *hint)
 {
+    char example[PHRASE];
     if (node->kind == NODE_BAD)
         return false;
-    bool noun = str_find(str_of(key->name), ' ') < strlen(key->name); /* "a route" is no key */
-    const char *quote = noun ? "" : "\"";
+    if (!hint)
+        hint = key->hint;
+    if (!hint && key->example)
+        hint = phrase(example, sizeof example, "write %s: %s", key->name, key->example);
     if (node_is_null(node))
-        fault(reading, node, "give it one, or delete the key", "%s%s%s has no value", quote,
-              key->name, quote);
-    else if (noun)
-        fault(reading, node, hint ? hint : key->hint, "%s is written as %s, not %s", key->name,
-              key->type->what, kind_text(node));
+        fault(reading, node, "give it one, or delete the key", "%s%s%s has no value", quote(key),
+              key->name, quote(key));
     else
-        fault(reading, node, hint ? hint : key->hint, "\"%s\" takes %s, not %s", key->name,
-              key->type->what, kind_text(node));
+        fault(reading, node, hint, "%s%s%s %s %s, not %s", quote(key), key->name, quote(key),
+              is_noun(key) ? "is written as" : "takes", what_of(key), kind_text(node));
+    return false;
+}
+
+static bool is_empty(struct reading *reading, const struct key *key, const struct node *node)
+{
+    fault(reading, node,
+          node->foreign ? "the variable in it is empty" : "give it a value, or delete the key",
+          "%s%s%s is empty", quote(key), key->name, quote(key));
     return false;
 }
 
@@ -86,13 +111,15 @@ static bool read_flag(struct reading *reading, const struct key *key, const stru
 }
 
 /* "forward or reject", "200, 202 or 204". */
-static const char *choices_text(const char *choices, char out[PHRASE])
+static const char *choices_text(const struct key *key, char out[PHRASE])
 {
-    struct str rest = str_of(choices);
+    struct str rest = str_of(key->choices);
     size_t n = 0;
     bool first = true;
     while (rest.n) {
         struct str word = str_cut(&rest, ' ');
+        if (key->later && word_number(key->later, word) >= 0)
+            continue;
         const char *between = first ? "" : rest.n ? ", " : " or ";
         int added = snprintf(out + n, PHRASE - n, "%s%.*s", between, STR_ARG(word));
         n = added > 0 && n + (size_t)added < PHRASE ? n + (size_t)added : n;
@@ -133,11 +160,12 @@ static int take_choice(struct reading *reading, const struct key *key, const str
     }
     if (number >= 0)
         return number;
-    struct str near = nearest_word(key->choices, text);
+    uint64_t digits;
+    struct str near = str_to_u64(text, &digits) ? (struct str){0} : nearest_word(key->choices, text);
     if (near.n)
         phrase(hint, sizeof hint, "did you mean %.*s?", STR_ARG(near));
     fault(reading, node, near.n ? hint : NULL, "\"%s\" takes %s, not \"%.*s\"", key->name,
-          choices_text(key->choices, choices), EXCERPT_ARG(text));
+          choices_text(key, choices), EXCERPT_ARG(text));
     return -1;
 }
 
@@ -180,7 +208,7 @@ static bool read_number(struct reading *reading, const struct key *key, const st
     if (!take_scalar(reading, key, node, &text))
         return false;
     if (!str_to_u64(text, &value)) {
-        fault(reading, node, "write digits only", "\"%s\" takes %s, not \"%.*s\"", key->name,
+        fault(reading, node, key->type == &number_type ? "write digits only" : NULL, "\"%s\" takes %s, not \"%.*s\"", key->name,
               key->type->what, EXCERPT_ARG(text));
         return false;
     }
@@ -235,11 +263,24 @@ static bool read_duration(struct reading *reading, const struct key *key, const 
     return false;
 }
 
+/* 10MB, 10 MiB: the unit that was meant is its first letter. */
+static bool is_long_unit(struct str text, struct str *number, char *unit)
+{
+    size_t n = 0;
+    while (n < text.n && ascii_is_digit(text.p[n]))
+        n++;
+    struct str rest = str_trim(str_from(text, n));
+    *number = str_head(text, n);
+    *unit = rest.n ? ascii_lower(rest.p[0]) : 0;
+    return n && (*unit == 'k' || *unit == 'm' || *unit == 'g');
+}
+
 static bool read_size(struct reading *reading, const struct key *key, const struct node *node,
                       void *into)
 {
-    struct str text;
+    struct str text, number;
     uint64_t bytes;
+    char unit, instead[PHRASE];
     const char *hint = "write bytes, or 32k, 10m, 1g (of 1024)";
     if (!take_scalar(reading, key, node, &text))
         return false;
@@ -251,7 +292,10 @@ static bool read_size(struct reading *reading, const struct key *key, const stru
         return true;
     case UNIT_TOO_LARGE: hint = "that is more than any file can hold"; break;
     case UNIT_UNKNOWN:
-        hint = has_fraction(text) ? "write whole numbers in a smaller unit: 1536k" : hint;
+        if (has_fraction(text))
+            hint = "write whole numbers in a smaller unit: 1536k";
+        else if (is_long_unit(text, &number, &unit))
+            hint = phrase(instead, sizeof instead, "write %.*s%c", EXCERPT_ARG(number), unit);
         break;
     default: break;
     }
@@ -287,11 +331,8 @@ static bool read_text(struct reading *reading, const struct key *key, const stru
     struct str text;
     if (!take_scalar(reading, key, node, &text))
         return false;
-    if (!text.n) {
-        fault(reading, node, node->foreign ? "the variable in it is empty" : NULL,
-              "\"%s\" is empty", key->name);
-        return false;
-    }
+    if (!text.n)
+        return is_empty(reading, key, node);
     *(struct spec_text *)into = (struct spec_text){text, written(node)};
     return true;
 }
@@ -439,10 +480,16 @@ static const struct key *also_key(const struct key *keys, struct str name)
     return NULL;
 }
 
+static const struct key *built_key(const struct key *keys, struct str name)
+{
+    const struct key *key = key_named(keys, name);
+    return key && !key->unbuilt ? key : NULL;
+}
+
 static bool is_elsewhere(const struct key *section, struct str name)
 {
     for (size_t i = 0; key_tables[i]; i++)
-        if (key_tables[i]->keys != section->keys && key_named(key_tables[i]->keys, name))
+        if (key_tables[i]->keys != section->keys && built_key(key_tables[i]->keys, name))
             return true;
     return false;
 }
@@ -450,7 +497,7 @@ static bool is_elsewhere(const struct key *section, struct str name)
 static const char *key_elsewhere(const struct key *section, struct str name, char *hint)
 {
     for (size_t i = 0; key_tables[i]; i++) {
-        const struct key *key = key_named(key_tables[i]->keys, name);
+        const struct key *key = built_key(key_tables[i]->keys, name);
         if (!key || key_tables[i]->keys == section->keys)
             continue;
         if (key_tables[i] == &root_key)
@@ -504,8 +551,10 @@ bool is_missing(const struct key *section, const struct node *map, const char *n
         return false;
     for (unsigned i = 0; i < map->n; i++) {
         struct str other = map->pairs[i].key->text;
-        const struct key *meant =
-            key_named(section->keys, other) ? NULL : meant_key(section, other);
+        const struct key *known = key_named(section->keys, other);
+        const struct key *meant = known ? NULL : meant_key(section, other);
+        if (known && known->unbuilt)
+            return false; /* it may be what stands for it */
         if (meant && strcmp(meant->name, name) == 0)
             return false;
     }
@@ -580,6 +629,8 @@ bool read_section(struct reading *reading, const struct key *section, const stru
     bool ok = true;
     if (section->at)
         *(const struct node **)(void *)((char *)owner + section->at) = node;
+    if (section->shorthand && node->kind == NODE_SCALAR && !node->text.n)
+        return is_empty(reading, section, node);
     if (section->shorthand && node->kind == NODE_SCALAR && !node_is_null(node))
         return section->keys->type->read(reading, section->keys, node,
                                          (char *)owner + section->keys->into);
@@ -617,10 +668,8 @@ static bool read_list(struct reading *reading, const struct key *key, const stru
         fault(reading, node, NULL, "\"%s\" has more than %d items", key->name, ITEMS_MAX);
         return false;
     }
-    if (!list->n) {
-        fault(reading, node, NULL, "\"%s\" is empty", key->name);
-        return false;
-    }
+    if (!list->n)
+        return is_empty(reading, key, node);
     char *items = take(reading, list->n * item->size);
     if (!items)
         return false;

@@ -65,8 +65,10 @@ static const char *doubt_of(struct str written, struct str normal, const char **
         *hint = "backends read these in different ways";
         return "holds one of % \\ ;";
     }
-    if (memmem(normal.p, normal.n, "//", 2))
+    if (memmem(normal.p, normal.n, "//", 2)) {
+        *hint = "write / once";
         return "has an empty segment";
+    }
     return NULL;
 }
 
@@ -78,7 +80,9 @@ static struct str normal_path(struct reading *reading, const struct spec_text *p
     char text[PHRASE];
     if (path->text.p[0] != '/') {
         phrase(text, sizeof text, "write /%.*s", EXCERPT_ARG(path->text));
-        fault(reading, path->place, text, "a path begins with /");
+        fault(reading, path->place,
+              memmem(path->text.p, path->text.n, "://", 3) ? "put the host into \"host\"" : text,
+              "a path begins with /");
     } else if (!path_read(READ_ONCE, path->text, &out))
         fault(reading, path->place, "a percent sign itself is written %25",
               "\"%.*s\" has a percent sign that encodes nothing", EXCERPT_ARG(path->text));

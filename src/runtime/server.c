@@ -198,7 +198,7 @@ static void reload(struct server *server)
         log_line(&server->log, LOG_WARN, "a change of listen or workers needs a restart");
     for (unsigned i = 0; i < server->n_workers; i++)
         worker_take_plan(server->workers[i], plan);
-    __atomic_store_n(&server->log.level, (int)plan->log.level, __ATOMIC_RELAXED);
+    log_set_level(&server->log, plan->log.level);
     plan_unref(server->plan);
     server->plan = plan;
     log_line(&server->log, LOG_INFO, "reloaded: the new configuration is in force");

@@ -23,6 +23,8 @@ MUST_USE int demo_server_create(struct demo_server **out, uint16_t port, demo_ha
                                 void *ctx);
 void demo_server_destroy(struct demo_server *server);
 uint16_t demo_server_port(const struct demo_server *server);
+/* Whether a server could listen at *port; 0 becomes a port that is free. *ipv6: [::1] too. */
+MUST_USE int demo_port_probe(uint16_t *port, bool *ipv6);
 
 /* A whole answer. fields: header lines, each ending in CRLF, without those that frame. */
 void demo_answer(struct demo_call *call, unsigned status, struct str fields, struct str body);
@@ -47,8 +49,8 @@ void demo_backend_seen(struct demo_backend *backend, struct str mark, struct buf
  * The page, what it needs to know, and what the backend saw. */
 
 struct demo_page {
-    uint16_t port;               /* its own */
-    struct buf config;           /* what /config.json answers */
+    uint16_t port;     /* its own */
+    struct buf config; /* what /config.json answers */
     struct demo_backend *backend;
 };
 void demo_page_answer(void *page, struct demo_call *call); /* a demo_handler */

@@ -96,9 +96,23 @@ static bool transmit(const struct demo_call *call, struct str bytes)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
+static struct str phrase_of(unsigned status)
+{
+    switch (status) { /* those that corsd itself never answers */
+    case 201:
+        return STR("Created");
+    case 302:
+        return STR("Found");
+    case 401:
+        return STR("Unauthorized");
+    default:
+        return http_reason_phrase(status);
+    }
+}
+
 static void add_start(struct buf *out, unsigned status, struct str fields)
 {
-    struct str phrase = http_reason_phrase(status);
+    struct str phrase = phrase_of(status);
     buf_printf(out, "HTTP/1.1 %u %.*s\r\nConnection: close\r\n", status, STR_ARG(phrase));
     buf_add(out, fields);
 }
@@ -317,10 +331,10 @@ static int listen_at(const struct sockaddr *at, socklen_t size)
 }
 
 /* Both loopback addresses at one port, so that "localhost" is ours whichever a browser tries. */
-static int listen_both(struct demo_server *server, uint16_t port)
+static int listen_at_both(int listeners[2], uint16_t *port)
 {
     struct sockaddr_in four = {.sin_family = AF_INET,
-                               .sin_port = htons(port),
+                               .sin_port = htons(*port),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof four;
     int fd = listen_at((struct sockaddr *)&four, size);
@@ -335,10 +349,37 @@ static int listen_both(struct demo_server *server, uint16_t port)
         close(fd);
         return second;
     }
-    server->listeners[0] = fd;
-    server->listeners[1] = second < 0 ? -1 : second; /* a machine without IPv6 */
-    server->port = ntohs(four.sin_port);
+    listeners[0] = fd;
+    listeners[1] = second < 0 ? -1 : second; /* a machine without IPv6 */
+    *port = ntohs(four.sin_port);
     return 0;
+}
+
+/* The same, and port 0 means one that is free at both. */
+static int listen_both(int listeners[2], uint16_t *port)
+{
+    uint16_t wanted = *port;
+    int failure = listen_at_both(listeners, port);
+    for (int i = 0; wanted == 0 && failure == -EADDRINUSE && i < PORT_TRIES; i++)
+        failure = listen_at_both(listeners, port);
+    return failure;
+}
+
+static void close_both(const int listeners[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (listeners[i] >= 0)
+            close(listeners[i]);
+    }
+}
+
+int demo_port_probe(uint16_t *port, bool *ipv6)
+{
+    int listeners[2] = {-1, -1};
+    int failure = listen_both(listeners, port);
+    *ipv6 = listeners[1] >= 0;
+    close_both(listeners);
+    return failure;
 }
 
 /* Signals belong to the main thread, so this one and its children block them all. */
@@ -354,10 +395,7 @@ static int start_thread(struct demo_server *server)
 
 static void release(struct demo_server *server)
 {
-    for (int i = 0; i < 2; i++) {
-        if (server->listeners[i] >= 0)
-            close(server->listeners[i]);
-    }
+    close_both(server->listeners);
     if (server->stop >= 0)
         close(server->stop);
     pthread_cond_destroy(&server->quiet);
@@ -376,9 +414,8 @@ int demo_server_create(struct demo_server **out, uint16_t port, demo_handler *ha
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->quiet, NULL);
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int failure = server->stop < 0 ? -errno : listen_both(server, port);
-    for (int i = 0; port == 0 && failure == -EADDRINUSE && i < PORT_TRIES; i++)
-        failure = listen_both(server, port); /* free for IPv4 alone: ask for another */
+    server->port = port;
+    int failure = server->stop < 0 ? -errno : listen_both(server->listeners, &server->port);
     if (failure == 0)
         failure = start_thread(server);
     if (failure != 0) {

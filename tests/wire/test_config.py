@@ -57,7 +57,7 @@ def quoted(message, path):
     for quote, caret in zip(message.following, message.following[1:]):
         if source.strip() and source in quote and re.fullmatch(r"[\s|:>]*\^[~^]*", caret):
             where = caret.index("^") - quote.index(source) + 1
-            assert "\t" in message.text or "tab" in message.text or where == message.column, \
+            assert "tab" in message.text or where == message.column, \
                 f"the caret is elsewhere:\n{quote}\n{caret}"
             return
     raise AssertionError(f"no quoted line and caret under {message.text!r}: {message.following}")

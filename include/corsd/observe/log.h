@@ -5,7 +5,7 @@
 
 struct log {
     int fd;      /* stderr's, or the file's */
-    int level;   /* enum log_level: what is more than this is not said */
+    int level;   /* enum log_level, atomic: what is more than this is not said */
     bool bare;   /* no time and level before the line: a journal adds its own */
 };
 
@@ -17,5 +17,9 @@ void log_line(const struct log *log, enum log_level level, const char *format, .
     __attribute__((format(printf, 3, 4)));
 static inline bool log_wants(const struct log *log, enum log_level level)
 {
-    return (int)level <= log->level;
+    return (int)level <= __atomic_load_n(&log->level, __ATOMIC_RELAXED);
+}
+static inline void log_set_level(struct log *log, enum log_level level)
+{
+    __atomic_store_n(&log->level, (int)level, __ATOMIC_RELAXED);
 }

@@ -109,8 +109,7 @@ static inline const char *broken_law(const struct policy *policy, const struct v
         return "credentials only where the rule that decided has them";
     for (size_t i = 0; i < sent->n; i++) {
         const struct field *field = &sent->fields[i];
-        if (!str_starts(field->name, STR("Access-Control-")) &&
-            field->id != FIELD_ACCESS_CONTROL && field->id != FIELD_ACCESS_CONTROL_ALLOW_ORIGIN)
+        if (field->id != FIELD_ACCESS_CONTROL && field->id != FIELD_ACCESS_CONTROL_ALLOW_ORIGIN)
             continue;
         if (!verdict->origin_allowed && !policy->star_always)
             return "never an Access-Control header for an origin off the list";

@@ -57,9 +57,11 @@ static inline bool oracle_host_matches(struct str pattern, struct str host,
 static inline bool oracle_matches(struct str pattern, struct str text, oracle_suffixes suffixes)
 {
     struct origin origin;
-    if (str_eq(pattern, STR("*")) || str_eq(pattern, text))
+    if (str_eq(pattern, STR("*")))
         return true;
-    if (str_find(pattern, '*') == pattern.n || origin_parse(text, &origin) != ORIGIN_OK)
+    if (str_find(pattern, '*') == pattern.n)
+        return str_eq(pattern, text);
+    if (origin_parse(text, &origin) != ORIGIN_OK)
         return false;
     struct str host = pattern, scheme = str_cut(&host, ':');
     host = str_from(host, 2);
