@@ -5,7 +5,6 @@ preflight answered in front, everything else proxied over pooled keep-alive conn
 CORS headers added; one worker, no access log."""
 import os
 import re
-import resource
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -110,7 +109,6 @@ proxy_buffer_size 64k;
 HAPROXY_CFG = """\
 global
   nbthread 1
-  maxconn %d
 defaults
   mode http
   timeout connect 5s
@@ -165,10 +163,8 @@ def nginx_big_argv(program, site):
 
 
 def haproxy_argv(program, site):
-    # By default it allows as many connections as descriptors suffice for; so that is said here.
-    connections = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2
     origins = f"-f {site.origins}" if site.origins else "@origin@"
-    path = site.write("haproxy.cfg", HAPROXY_CFG % (connections, origins))
+    path = site.write("haproxy.cfg", HAPROXY_CFG % origins)
     return [program, "-db", "-q", "-f", path]
 
 

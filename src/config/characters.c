@@ -33,7 +33,9 @@ bool is_break(uint32_t c)
 /* Length of the line break at the start of text, or 0. */
 static size_t break_length(struct str text)
 {
-    uint32_t c = 0;
+    uint32_t c = (unsigned char)text.p[0];
+    if (c < 0x80 && c != '\n' && c != '\r')
+        return 0;
     size_t n = utf8_read(text, &c);
     if (!n || !is_break(c))
         return 0;

@@ -39,6 +39,8 @@ static bool compile_tree(struct reading *reading, struct node *root, struct plan
 static void load_text(struct reading *reading, struct place_file *file, struct plan *plan)
 {
     size_t before = reading->diagnostics->errors;
+    if (str_starts(file->text, STR("\xef\xbb\xbf")))
+        file->text = str_from(file->text, 3); /* a byte order mark */
     struct node *root = yaml_parse(reading, file);
     bool ok = true;
     if (!root && (reading->out_of_memory || reading->diagnostics->errors > before))

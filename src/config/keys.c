@@ -119,7 +119,7 @@ static const struct key rule_keys[] = {
             "a hyphen left open (https://pr-*.example.com), with any port (http://localhost:*), of "
             "an app's own scheme (tauri://localhost), \"null\", or \"*\" for every origin. This or "
             "allow_origins_file is required."},
-    {.name = "allow_origins_file", .type = &file_type, INTO(allow_origins_file), .unbuilt = true,
+    {.name = "allow_origins_file", .type = &file_type, INTO(allow_origins_file),
      .example = "origins.txt", .also = "origins_file",
      .doc = "A file of more origins, one a line in the same spellings; # begins a comment. 100,000 "
             "lines and more are fine."},
@@ -149,7 +149,7 @@ static const struct key rule_keys[] = {
      .choices = "200 202 204", .fallback = "204", .example = "200",
      .also = "options_success_status status",
      .doc = "Status of the answer to a preflight."},
-    {.name = "dangerous", .type = &choices_type, INTO(dangerous), .unbuilt = true,
+    {.name = "dangerous", .type = &choices_type, INTO(dangerous),
      .choices = "null_with_credentials http_with_credentials public_suffix_patterns",
      .example = "[http_with_credentials]",
      .doc = "What is refused unless it is named here: the origin null with credentials, http:// "
@@ -358,7 +358,7 @@ static const struct key root_keys[] = {
             "gzip_proxied)."},
     {.name = "health_path", .type = &path_type, .unbuilt = true, .also = "health healthcheck",
      .doc = "A path answered by corsd itself: 200, or 503 while it stops."},
-    {.name = "public_suffix_list", .type = &file_type, INTO(public_suffix_list), .unbuilt = true,
+    {.name = "public_suffix_list", .type = &file_type, INTO(public_suffix_list),
      .example = "/usr/share/publicsuffix/public_suffix_list.dat",
      .doc = "A newer public suffix list than the one of the system's library."},
     {.name = "resolver", .type = &text_type, .unbuilt = true, .also = "dns nameserver",

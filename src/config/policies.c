@@ -97,7 +97,7 @@ static bool split_lines(struct reading *reading, struct place_file *file, struct
 
 /* The lines go with the scratch memory, the places in them too: a compiled policy keeps none. */
 static void read_origins_file(struct reading *reading, const struct spec_text *name,
-                              struct buf *text, struct spec_list *out)
+                              struct buf *text, bool has_others, struct spec_list *out)
 {
     struct place_file *file = arena_zalloc(&reading->scratch, sizeof *file);
     struct str path = file_path(reading, name->text);
@@ -109,7 +109,7 @@ static void read_origins_file(struct reading *reading, const struct spec_text *n
         return;
     *file = (struct place_file){.name = path, .text = buf_str(text)};
     out->place = name->place;
-    if (split_lines(reading, file, out) && !out->n)
+    if (split_lines(reading, file, out) && !out->n && has_others)
         warn(reading, name->place, "write one origin a line", "%.*s holds no origin",
              EXCERPT_ARG(path));
 }
@@ -135,23 +135,27 @@ static struct rule_spec rule_spec_of(struct reading *reading, const struct writt
     };
 }
 
+/* Stands for origins that are missing or unreadable, so that the rest is checked all the same; what
+ * is said about itself is nobody's business. */
+static const struct place stand_in_place = {0};
+static const struct spec_text stand_in = {STR_INIT("https://stand-in.invalid"), &stand_in_place};
+
 static void report(void *ctx, enum fault_level level, const void *place, const char *message,
                    const char *hint)
 {
     struct reading *reading = ctx;
+    if (place == &stand_in_place)
+        return;
     if (level == FAULT_ERROR)
         fault(reading, place, hint, "%s", message);
     else
         warn(reading, place, hint, "%s", message);
 }
 
-/* Stands for origins that are missing or unreadable, so that the rest is checked all the same. */
-static const struct spec_text stand_in = {STR_INIT("https://stand-in.invalid"), NULL};
-
 static void check_origins(struct reading *reading, const struct written_rule *rule,
                           struct rule_spec *spec)
 {
-    if (spec->allow_origins.place || rule->allow_origins_file.place)
+    if (spec->allow_origins.place || spec->file_origins.place)
         return;
     spec->allow_origins = (struct spec_list){&stand_in, 1, rule->at};
     if (is_missing(&rule_item, rule->at, "allow_origins") &&
@@ -190,7 +194,8 @@ static struct policy *create(struct compiler *compiler, const struct written_pol
         merge(reading, rule_item.keys, true, &rules[i], &all);
         files[i].max = ORIGINS_FILE_MAX;
         if (file->place)
-            read_origins_file(reading, file, &files[i], &specs[i].file_origins);
+            read_origins_file(reading, file, &files[i], specs[i].allow_origins.n > 0,
+                              &specs[i].file_origins);
         check_origins(reading, &rules[i], &specs[i]);
     }
     struct policy_spec spec = {.name = name,

@@ -6,13 +6,33 @@
 
 enum { MESSAGE_MAX = 1024 };
 
+/* The line of a place. Faults come mostly in the order of the file: the search goes on from the last
+ * one. */
+static struct str line_at(struct reading *reading, const struct place *at)
+{
+    struct str text = at->file->text;
+    if (reading->last.file != at->file || reading->last.line > at->line) {
+        reading->last.file = at->file;
+        reading->last.line = 1;
+        reading->last.offset = 0;
+    }
+    struct str line = line_of(str_from(text, reading->last.offset),
+                              at->line - reading->last.line + 1);
+    if (line.p) {
+        reading->last.line = at->line;
+        reading->last.offset = (size_t)(line.p - text.p);
+    }
+    return line;
+}
+
 static void add(struct reading *reading, enum severity severity, const struct place *at,
                 const char *hint, const char *message)
 {
     struct str file = {0}, quoted = {0};
     unsigned line = 0, column = 0;
-    if (place_of(at, &file, &line, &column) && line)
-        quoted = line_of(at->file->text, line);
+    if (place_of(at, &file, &line, &column) && line &&
+        reading->diagnostics->n < DIAGNOSTICS_MAX)
+        quoted = line_at(reading, at);
     diagnostics_add(reading->diagnostics, severity, file, line, column, quoted,
                     str_of(message), str_of(hint));
 }

@@ -1,6 +1,7 @@
 /* Responses that no backend made. */
 #include "corsd/gate/answer.h"
 #include "corsd/cors/headers.h"
+#include "corsd/gate/decision.h"
 #include "corsd/http/edit.h"
 
 unsigned gate_answer_status(const struct decision *decision)
@@ -46,7 +47,7 @@ static void body_text(struct buf *out, const struct decision *decision)
         }
     } else {
         buf_add(out, STR("corsd: "));
-        buf_add(out, decision->cause ? http_causes[decision->cause].prose : STR("ok"));
+        buf_add(out, decision->cause ? http_causes[decision->cause].prose : STR("ready"));
     }
     buf_add(out, STR("\n"));
 }
@@ -64,6 +65,7 @@ static void special_lines(struct buf *out, const struct decision *decision)
 static void cors_lines(struct buf *out, const struct decision *decision)
 {
     cors_actual_lines(out, decision->policy, &decision->verdict, decision->origin, NULL, 0);
+    cors_resource_lines(out, decision->policy, &decision->verdict, decision->origin, NULL, 0);
     cors_vary_line(out, decision->policy, decision->verdict.kind == CORS_PREFLIGHT, NULL, 0);
 }
 
@@ -92,6 +94,7 @@ void gate_answer(struct buf *out, const struct gate *gate, const struct decision
     edit_status_line(out, status, http_reason_phrase(status));
     buf_add(out, gate->date);
     connection_line(out, decision, close);
+    gate_decision_line(out, gate, decision);
     if (decision->own == OWN_PREFLIGHT) {
         preflight(out, decision);
         edit_end(out);

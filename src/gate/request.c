@@ -209,10 +209,20 @@ static bool ends_here(const struct head *head)
            str_eq(head_value(head, FIELD_MAX_FORWARDS), STR("0"));
 }
 
-static void decide(const struct head *head, struct decision *out)
+/* DESIGN §1 health_path: answered on the traffic port, for balancers. */
+static bool is_health(const struct gate *gate, const struct decision *out)
+{
+    const struct str path = gate->plan->health_path;
+    return path.n && str_eq(out->target.path, path) &&
+           (out->method == METHOD_GET || out->method == METHOD_HEAD);
+}
+
+static void decide(const struct gate *gate, const struct head *head, struct decision *out)
 {
     bool enforced = out->policy && out->policy->traits.mode == MODE_ENFORCE;
-    if (enforced && out->verdict.refused)
+    if (is_health(gate, out))
+        answer(out, OWN_HEALTH, gate->draining ? CAUSE_DRAINING : CAUSE_NONE);
+    else if (enforced && out->verdict.refused)
         answer(out, OWN_ERROR, CAUSE_CORS_REFUSED);
     else if (enforced && out->verdict.kind == CORS_PREFLIGHT)
         answer(out, OWN_PREFLIGHT, CAUSE_NONE);
@@ -257,7 +267,7 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
     }
     out->verdict = verdict_of(out->policy, &out->cors);
     if (!cause) {
-        decide(head, out);
+        decide(gate, head, out);
         return;
     }
     answer(out, OWN_ERROR, cause);

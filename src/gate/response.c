@@ -1,6 +1,8 @@
 /* Which response fields pass, which go, and which are added. */
 #include "corsd/gate/response.h"
 #include "corsd/cors/headers.h"
+#include "corsd/gate/cookie.h"
+#include "corsd/gate/decision.h"
 #include "corsd/http/edit.h"
 
 static enum http_cause upstream_fault(enum http_cause cause)
@@ -144,13 +146,15 @@ static void cors_lines(struct buf *out, const struct decision *decision, struct 
 {
     const struct policy *policy = decision->policy;
     if (!policy || policy->traits.mode == MODE_REPORT)
-        return;
+        return; /* rule 17 */
     bool ours = cors_drop_backend_lines(policy, head->fields, head->n);
     if (kind == RESPONSE_INTERIM)
         return; /* no page reads these */
     if (ours)
         cors_actual_lines(out, policy, &decision->verdict, decision->origin, head->fields, head->n);
+    cors_resource_lines(out, policy, &decision->verdict, decision->origin, head->fields, head->n);
     cors_vary_line(out, policy, false, head->fields, head->n);
+    gate_cookies(out, &policy->traits, head);
 }
 
 void gate_response(struct buf *out, const struct gate *gate, const struct decision *decision,
@@ -158,8 +162,12 @@ void gate_response(struct buf *out, const struct gate *gate, const struct decisi
 {
     edit_status_line(out, head->status, head->reason);
     drop_hops(head, response);
+    if (gate->plan->decision_header && head_has(head, FIELD_CORSD_DECISION))
+        head_field(head, FIELD_CORSD_DECISION)->dropped = true; /* ours alone is to be believed */
     connection_lines(out, decision, head, response);
     cors_lines(out, decision, head, response->kind);
+    if (response->kind != RESPONSE_INTERIM)
+        gate_decision_line(out, gate, decision);
     edit_kept_fields(out, head);
     if (gate->plan->via)
         buf_add(out, STR("Via: 1.1 corsd\r\n")); /* the last hop stands last */

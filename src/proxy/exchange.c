@@ -720,12 +720,6 @@ void exchange_abandon(struct exchange *ex, enum http_cause cause)
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
-static void count_verdict(struct exchange *ex)
-{
-    const struct verdict *verdict = &ex->decision.verdict;
-    count(&ex->loop->counters.cors[verdict->kind][verdict->reason]);
-}
-
 /* The head as the server gets it, kept for a retry. */
 static bool compose(struct exchange *ex, struct head *head, const struct peer *peer)
 {
@@ -761,6 +755,7 @@ static void decide(struct exchange *ex, struct str bytes)
         return;
     }
     gate_request(&loop->gate, &peer, &head, &ex->arena, &ex->decision);
+    record_verdict(ex, &head);
     record_begin(ex, &head, &peer);
     if (ex->decision.kind == DECISION_ANSWER || compose(ex, &head, &peer))
         return;
@@ -779,7 +774,6 @@ void exchange_begin(struct client *client)
     }
     struct str bytes = inbox_str(&client->inbox);
     decide(ex, (struct str){bytes.p + guard->start, guard->at - guard->start});
-    count_verdict(ex);
     if (ex->decision.kind != DECISION_ANSWER) {
         inbox_take(&client->inbox, guard->at);
         exchange_step(ex, EVENT_ENTER);

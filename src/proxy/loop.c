@@ -305,7 +305,7 @@ void loop_drain(struct loop *loop)
 {
     listeners_empty(loop);
     listeners_stop(loop);
-    loop->draining = true;
+    loop->draining = loop->gate.draining = true;
     for (struct client *client = loop->clients, *next; client; client = next) {
         next = client->next;
         drain_client(client);

@@ -2,6 +2,7 @@
 #pragma once
 #include "corsd/gate/request.h"
 #include "corsd/net/timer.h"
+#include "corsd/observe/once.h"
 #include "corsd/proxy/loop.h"
 #include "relay.h"
 
@@ -47,6 +48,7 @@ struct loop {
     struct retired *retired;
     struct event again;      /* fires at once: streams that have more to do */
     struct client *again_first, **again_last;
+    struct once refusals;    /* told to the log */
     struct timer date_timer, access_timer;
     char date_line[40];
     bool draining;

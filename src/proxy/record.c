@@ -2,6 +2,8 @@
 #include "record.h"
 #include "corsd/gate/forward.h"
 #include "corsd/observe/access.h"
+#include "corsd/plan/place.h"
+#include <stdio.h>
 #include <unistd.h>
 
 enum { FLUSH_BYTES = 16 * 1024, FLUSH_MS = 500, LINES_MAX = 1 << 20 };
@@ -13,6 +15,51 @@ static struct str trace_id(struct str value)
     str_cut(&rest, '-');
     struct str id = str_cut(&rest, '-');
     return id.n == 32 ? id : (struct str){0};
+}
+
+/* Which key of a rule would have to name what was missing. */
+static const char *key_of(enum cors_reason reason)
+{
+    switch (reason) {
+    case REASON_METHOD_OFF_LIST: return "allow_methods";
+    case REASON_HEADER_OFF_LIST: return "allow_headers";
+    case REASON_ORIGIN_OFF_LIST:
+    case REASON_ORIGIN_NULL: return "allow_origins";
+    default: return NULL;
+    }
+}
+
+static void warn_of_refusal(struct exchange *ex, const struct head *head)
+{
+    const struct decision *decision = &ex->decision;
+    const struct verdict *verdict = &decision->verdict;
+    const struct policy *policy = decision->policy;
+    const struct rule *rule = verdict->rule ? verdict->rule : &policy->rules[0];
+    const char *key = key_of(verdict->reason);
+    bool origin = !verdict->missing.n;
+    struct str what = origin ? decision->origin : verdict->missing, file = {0};
+    unsigned line = 0, column = 0;
+    char advice[512] = "";
+    if (key && place_of(rule->place, &file, &line, &column))
+        snprintf(advice, sizeof advice, "; %s: [\"%.*s\"] at %.*s:%u would allow it", key,
+                 STR_ARG(what), STR_ARG(file), line);
+    log_line(ex->loop->log, LOG_WARN, "cors: %s%.*s %.*s of origin %.*s, policy %.*s: %.*s%s%.*s%s",
+             policy->traits.mode == MODE_REPORT ? "would refuse " : "",
+             STR_ARG(cors_kind_words[verdict->kind]), STR_ARG(head->target),
+             STR_ARG(decision->origin), STR_ARG(policy->name),
+             STR_ARG(cors_reasons[verdict->reason].prose), origin ? "" : ": ",
+             STR_ARG(verdict->missing), advice);
+}
+
+void record_verdict(struct exchange *ex, const struct head *head)
+{
+    const struct verdict *verdict = &ex->decision.verdict;
+    count(&ex->loop->counters.cors[verdict->kind][verdict->reason]);
+    if (cors_reasons[verdict->reason].allowed || !ex->decision.policy)
+        return;
+    struct str what = verdict->missing.n ? verdict->missing : ex->decision.origin;
+    if (once_is_news(&ex->loop->refusals, ex->decision.policy->name, what, timer_now_ms()))
+        warn_of_refusal(ex, head);
 }
 
 void record_begin(struct exchange *ex, const struct head *head, const struct peer *peer)

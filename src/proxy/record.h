@@ -2,6 +2,8 @@
 #pragma once
 #include "exchange.h"
 
+/* A refusal that is news goes to the log, with the line of YAML that would allow it (DESIGN §6). */
+void record_verdict(struct exchange *ex, const struct head *head);
 void record_begin(struct exchange *ex, const struct head *head, const struct peer *peer);
 /* The plan is about to be let go: names that are its own are copied. */
 void record_keep(struct exchange *ex);

@@ -111,7 +111,8 @@ static void write_policy(struct demo *demo)
                "  allow_methods: [GET, POST, PUT]\n"
                "  allow_headers: [Content-Type, Authorization, X-Tenant]\n"
                "  expose_headers: [X-Total-Count, X-Request-Id]\n"
-               "  allow_credentials: true\n",
+               "  allow_credentials: true\n"
+               "log: {level: warn}\n",
                demo->backend_port, demo->page_port);
 }
 

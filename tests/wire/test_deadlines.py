@@ -239,9 +239,9 @@ def test_nothing_ends_too_early(given, backend):
         upstream: BACKEND
         cors: off
     """)
-    backend.plays([pause(1.5), *sum([[bytes([byte]), pause(0.02)] for byte in reply_chunked(b"hello")], [])])
+    backend.plays([pause(1), *sum([[bytes([byte]), pause(0.01)] for byte in reply_chunked(b"hello")], [])])
     client = corsd.connect()
-    client.split(get(), 1, 10, gap=0.6)
+    client.split(get(), 1, 10, gap=0.4)
     assert client.response().body == b"hello"
     time.sleep(1)
     assert client.ask(get()).body == b"hello"

@@ -1,5 +1,6 @@
 """Bodies are never collected: byte by byte, back-pressure, bounded memory, checksums. DESIGN §3, §8."""
 import hashlib
+import socket
 import threading
 import time
 
@@ -250,6 +251,7 @@ def test_a_reader_that_stalls_stops_the_backend(given, narrow):
     assert corsd.cpu() - cpu < 0.25, "waiting costs nothing"
     assert corsd.ask(get("/other")).body == b"hello", "others are served meanwhile"
     sha = hashlib.sha256()
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * MIB)
     client.exactly(128 * MIB, sha.update)
     assert sha.hexdigest() == digest(128 * MIB)
     assert corsd.rss() - before < 8 * MIB

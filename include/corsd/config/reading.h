@@ -10,6 +10,11 @@ struct reading {
     struct diagnostics *diagnostics; /* the caller's */
     struct str folder;               /* of the configuration: file names in it start from there */
     bool has_file;                   /* else hints name flags */
+    struct {
+        const struct place_file *file;
+        unsigned line;
+        size_t offset;
+    } last;                          /* the line that was quoted last */
     bool out_of_memory;              /* something is missing because of it */
 };
 

@@ -10,6 +10,7 @@
 /* What a worker lends to every decision. */
 struct gate {
     const struct plan *plan;
+    bool draining;       /* health_path says so */
     struct str date;     /* "Date: …" with CRLF, renewed each second by the worker */
     uint64_t id_state[2]; /* of request ids: seeded at random, unique rather than secret */
     struct buf scratch;  /* for the readings of a path */

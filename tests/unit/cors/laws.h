@@ -66,7 +66,9 @@ static inline bool varies_on(const struct sent *sent, struct str name, size_t *t
             *times += str_eq_nocase(item, name);
         }
     }
-    return star || *times;
+    if (star) /* it stays as it came, with all that stands beside it */
+        *times = 1;
+    return *times > 0;
 }
 
 static inline bool is_preflight_only(const struct field *field)

@@ -1,0 +1,169 @@
+// The finer rules of CORS, seen by a real browser. A test whose key this corsd does not know yet is
+// skipped, and says so.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { blocked, lacks, preflights, said, scene, serve } from './harness.mjs';
+
+const done = (request, response) => response.end('done');
+
+test('Authorization beside *: listed, it is allowed', async (t) => {
+  const s = await scene(t, {
+    cors: (origin) => `allow_origins: ["${origin}"]\nallow_headers: ["*", Authorization]`, backend: done });
+  const got = await s.fetch('/api', { headers: { Authorization: 'Bearer t', 'X-Tenant': 'acme' } });
+  assert.equal(got.body, 'done');
+  assert.equal(s.requests[0].headers.authorization, 'Bearer t');
+});
+
+test('Authorization under * alone: refused, and the console says why', async (t) => {
+  const s = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]\nallow_headers: ["*"]`, backend: done });
+  assert.deepEqual(await s.fetch('/api', { headers: { Authorization: 'Bearer t' } }), blocked);
+  await said(s.heard, 'authorization is not allowed by Access-Control-Allow-Headers in preflight response');
+  assert.deepEqual(s.seen, []);
+});
+
+test('Authorization under * with credentials: listed or not decides too', async (t) => {
+  const policy = (origin, headers) => `allow_origins: ["${origin}"]\nallow_headers: ${headers}\nallow_credentials: true`;
+  const off = await scene(t, { cors: (origin) => policy(origin, '["*"]'), backend: done });
+  const ask = { credentials: 'include', headers: { Authorization: 'Bearer t', 'X-Tenant': 'acme' } };
+  assert.deepEqual(await off.fetch('/api', ask), blocked);
+  await said(off.heard, 'authorization is not allowed by Access-Control-Allow-Headers in preflight response');
+  const on = await scene(t, { cors: (origin) => policy(origin, '["*", Authorization]'), backend: done });
+  assert.equal((await on.fetch('/api', ask)).body, 'done');
+});
+
+const chatty = (request, response) => {
+  response.writeHead(200, { 'X-One': '1', 'X-Two': '2', 'Set-Cookie': 'a=b', 'Content-Type': 'text/plain' });
+  response.end('done');
+};
+
+test('exposed headers under *, without credentials and with', async (t) => {
+  for (const credentials of [false, true]) {
+    const s = await scene(t, {
+      cors: (origin) => `allow_origins: ["${origin}"]\nexpose_headers: ["*"]\nallow_credentials: ${credentials}`, backend: chatty });
+    const got = await s.fetch('/api', { credentials: credentials ? 'include' : 'omit' });
+    assert.equal(got.headers['x-one'], '1', `credentials ${credentials}`);
+    assert.equal(got.headers['x-two'], '2');
+    assert.equal(got.headers['set-cookie'], undefined);
+  }
+});
+
+// A page in a sandboxed frame has the origin "null".
+async function sandboxed(s) {
+  await s.page.setContent('<iframe sandbox="allow-scripts" srcdoc="<!DOCTYPE html><title>frame</title>"></iframe>');
+  const frame = await (await s.page.waitForSelector('iframe')).contentFrame();
+  assert.equal(await frame.evaluate(() => self.origin), 'null');
+  return frame;
+}
+
+test('a sandboxed frame, origin null: refused unless listed', async (t) => {
+  const s = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]`, backend: done });
+  assert.deepEqual(await s.fetch('/api', {}, await sandboxed(s)), blocked);
+});
+
+test('a sandboxed frame, origin null: allowed where "null" is listed', async (t) => {
+  const s = await scene(t, { cors: () => 'allow_origins: ["null"]\nallow_methods: [PUT]', backend: done });
+  const got = await s.fetch('/api', { method: 'PUT' }, await sandboxed(s));
+  assert.equal(got.body, 'done');
+});
+
+// Accepts the WebSocket and echoes nothing: it greets, and closes.
+function greet(server) {
+  server.on('upgrade', (request, socket) => {
+    const accept = createHash('sha1').update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    socket.write(Buffer.from([0x81, 5, ...Buffer.from('hello')]));
+    socket.on('error', () => {});
+    socket.on('data', () => socket.end(Buffer.from([0x88, 2, 3, 232])));
+  });
+}
+
+const talk = (page, url) => page.evaluate((url) => new Promise((resume) => {
+  const socket = new WebSocket(url);
+  socket.onmessage = ({ data }) => { resume(data); socket.close(); };
+  socket.onerror = () => resume('refused');
+}), url.replace('http', 'ws'));
+
+test('a WebSocket: allowed for an origin on the list', async (t) => {
+  const s = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]`, backend: done, upgrade: greet });
+  assert.equal(await talk(s.page, `${s.api}/socket`), 'hello');
+});
+
+test('a WebSocket: refused for an origin off the list', async (t) => {
+  const s = await scene(t, { cors: () => 'allow_origins: ["https://elsewhere.example"]', backend: done, upgrade: greet });
+  assert.equal(await talk(s.page, `${s.api}/socket`), 'refused');
+  await said(s.heard, 'Unexpected response code: 403');
+});
+
+test('a WebSocket with a cookie: refused without allow_credentials, let through with it', async (t) => {
+  for (const credentials of [false, true]) {
+    const s = await scene(t, {
+      cors: (origin) => `allow_origins: ["${origin}"]\nallow_credentials: ${credentials}`, backend: done, upgrade: greet });
+    await s.context.addCookies([{ name: 'session', value: 'ada', domain: 'localhost', path: '/' }]);
+    assert.equal(await talk(s.page, `${s.api}/socket`), credentials ? 'hello' : 'refused');
+  }
+});
+
+const noCookies = lacks('cookies: {same_site: none, secure: true}');
+test('cookies go cross-site after the rewrite', { skip: noCookies }, async (t) => {
+  // The page at 127.0.0.1 and the API at localhost are different sites; both count as secure.
+  const login = (request, response) => {
+    if (request.url === '/login') response.setHeader('Set-Cookie', 'session=ada; Path=/; SameSite=Lax');
+    response.end(request.headers.cookie || 'no cookie');
+  };
+  const policy = (origin) => `allow_origins: ["${origin}"]\nallow_credentials: true`;
+  const include = { credentials: 'include' };
+  const plain = await scene(t, { cors: policy, backend: login, site: '127.0.0.1' });
+  await plain.fetch('/login', include);
+  assert.equal((await plain.fetch('/me', include)).body, 'no cookie', 'as the backend sent it, it does not');
+  const s = await scene(t, {
+    cors: (origin) => `${policy(origin)}\ncookies: {same_site: none, secure: true}`, backend: login, site: '127.0.0.1' });
+  await s.fetch('/login', include);
+  assert.equal((await s.fetch('/me', include)).body, 'session=ada');
+});
+
+const noTiming = lacks('timing_allow_origin: true');
+test('Timing-Allow-Origin: the page sees the request timed', { skip: noTiming }, async (t) => {
+  const timed = async (s) => {
+    await s.fetch('/api');
+    return s.page.evaluate((url) => {
+      const [entry] = performance.getEntriesByName(url);
+      return entry.requestStart > 0 && entry.responseStatus;
+    }, `${s.api}/api`);
+  };
+  const off = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]`, backend: done });
+  assert.equal(await timed(off), false);
+  const on = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]\ntiming_allow_origin: true`, backend: done });
+  assert.equal(await timed(on), 200);
+});
+
+const noResource = lacks('resource_policy: cross-origin');
+test('resource_policy: an image loads into a page that asks for it', { skip: noResource }, async (t) => {
+  const dot = Buffer.from('R0lGODlhAQABAAAAACwAAAAAAQABAAA=', 'base64');
+  const image = (request, response) => { response.setHeader('Content-Type', 'image/gif'); response.end(dot); };
+  const isolated = await serve(t, (request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html', 'Cross-Origin-Embedder-Policy': 'require-corp' });
+    response.end('<!DOCTYPE html><title>isolated</title><link rel="icon" href="data:,">');
+  });
+  const show = (s) => s.page.goto(`http://127.0.0.1:${isolated.port}/`).then(() => s.page.evaluate((url) => new Promise((resume) => {
+    const picture = new Image();
+    picture.onload = () => resume('shown');
+    picture.onerror = () => resume('blocked');
+    picture.src = url;
+  }), `${s.api}/dot.gif`));
+  const off = await scene(t, { cors: () => 'allow_origins: ["*"]', backend: image });
+  assert.equal(await show(off), 'blocked');
+  const on = await scene(t, { cors: () => 'allow_origins: ["*"]\nresource_policy: cross-origin', backend: image });
+  assert.equal(await show(on), 'shown');
+});
+
+const noPattern = lacks('allow_origins: ["http://*.app.localhost:*"]');
+test('a pattern: subdomains of localhost at any port', { skip: noPattern }, async (t) => {
+  const s = await scene(t, {
+    cors: () => 'allow_origins: ["http://*.app.localhost:*"]\nallow_methods: [PUT]\nallow_credentials: true',
+    backend: done, site: 'pr-7.app.localhost' });
+  assert.equal((await s.fetch('/api', { method: 'PUT', credentials: 'include' })).body, 'done');
+  assert.equal((await preflights(s.heard, 1))[0].headers['access-control-allow-origin'], s.origin);
+  await s.page.goto(s.origin.replace('pr-7.app', 'app'));
+  assert.deepEqual(await s.fetch('/api'), blocked, 'the bare domain is not a subdomain');
+});
