@@ -29,7 +29,8 @@ let demo, url, terminal = '', errors = '';
 
 before(async () => {
   fs.mkdirSync(pictures, { recursive: true });
-  demo = spawn(corsdBin, ['demo', '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const port = process.env.UPDATE_PICTURES ? [] : ['--port', '0']; // the picture shows the usual ones
+  demo = spawn(corsdBin, ['demo', ...port], { stdio: ['ignore', 'pipe', 'pipe'] });
   demo.stdout.on('data', (text) => { terminal += text; });
   demo.stderr.on('data', (text) => { errors += text; });
   for (let i = 0; i < 200 && !url; i++) {

@@ -13,13 +13,18 @@ test('Authorization beside *: listed, it is allowed', async (t) => {
   const got = await s.fetch('/api', { headers: { Authorization: 'Bearer t', 'X-Tenant': 'acme' } });
   assert.equal(got.body, 'done');
   assert.equal(s.requests[0].headers.authorization, 'Bearer t');
+  const [preflight] = await preflights(s.heard, 1);
+  assert.match(preflight.headers['access-control-allow-headers'], /^\*, ?authorization$/i);
 });
 
-test('Authorization under * alone: refused, and the console says why', async (t) => {
+// By the Fetch standard * does not cover Authorization. Firefox and Safari refuse it here; Chromium
+// lets it through to this day, so what is tested is that corsd does not list it.
+test('Authorization under * alone is not listed', async (t) => {
   const s = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]\nallow_headers: ["*"]`, backend: done });
-  assert.deepEqual(await s.fetch('/api', { headers: { Authorization: 'Bearer t' } }), blocked);
-  await said(s.heard, 'authorization is not allowed by Access-Control-Allow-Headers in preflight response');
-  assert.deepEqual(s.seen, []);
+  await s.fetch('/api', { headers: { Authorization: 'Bearer t' } });
+  const [preflight] = await preflights(s.heard, 1);
+  assert.equal(preflight.asked['access-control-request-headers'], 'authorization');
+  assert.equal(preflight.headers['access-control-allow-headers'], '*');
 });
 
 test('Authorization under * with credentials: listed or not decides too', async (t) => {

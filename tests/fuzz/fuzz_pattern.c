@@ -2,14 +2,14 @@
  * after '>', else a pattern; '/' in front starts the next rule, '!' lets it cross public suffixes.
  * Laws: what was normalised reads back as itself; an exact pattern is an origin; each pattern's own
  * near misses, and each origin, lead to the rule that the naive reading finds. */
-#include "corsd/cors/pattern.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "../unit/cors/oracle.h"
 #include "corsd/cors/origin.h"
 #include "corsd/cors/origin_set.h"
+#include "corsd/cors/pattern.h"
 #include "corsd/cors/public_suffix.h"
-#include "../unit/cors/oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { PATTERNS = 24, ORIGINS = 24 };
 
-static oracle_suffixes suffixes = {"com", "org", "s3.cloud.com", "x.y.cloud.com", "pages.org", NULL};
+static oracle_suffixes suffixes = {"com",           "org",       "s3.cloud.com",
+                                   "x.y.cloud.com", "pages.org", NULL};
 
 static struct listed {
     struct pattern pattern;
@@ -86,7 +87,9 @@ static void check_near_misses(const struct origin_set *set, size_t n, const stru
         for (size_t j = 0; j < pattern->text.n; j++) {
             const char *from = pattern->text.p + j;
             bool port = *from == '*' && j && from[-1] == ':';
-            struct str piece = *from != '*' ? (struct str){from, 1} : port ? STR("81") : str_of(fillings[i]);
+            struct str piece = *from != '*' ? (struct str){from, 1}
+                               : port       ? STR("81")
+                                            : str_of(fillings[i]);
             memcpy(text + length, piece.p, piece.n);
             length += piece.n;
         }

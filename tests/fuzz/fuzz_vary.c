@@ -1,9 +1,9 @@
 /* Vary merges by the laws of ../unit/cors/laws.h. The input is a byte of choices and then one Vary
  * value a line, such as the guard lets pass. */
-#include "corsd/cors/headers.h"
 #include <stdlib.h>
 #include "../unit/cors/fixture.h"
 #include "../unit/cors/laws.h"
+#include "corsd/cors/headers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

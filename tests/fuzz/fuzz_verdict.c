@@ -2,10 +2,10 @@
  * byte of all chooses a policy, the rest of that line is the method; then 'o' an Origin, 'm' and 'n'
  * an Access-Control-Request-Method and -Headers, 'h' the host, 'w' a handshake, 'c' a cookie, 's'
  * Sec-Fetch-Site: same-origin, 'f' a field of the backend. Values are such as the guard lets pass. */
-#include "corsd/cors/verdict.h"
 #include <stdlib.h>
 #include "../unit/cors/fixture.h"
 #include "../unit/cors/laws.h"
+#include "corsd/cors/verdict.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,9 +46,7 @@ static void read_line(struct str line, struct request_text *out, struct field *f
     if (!line.n || !is_field_value(value))
         return;
     switch (line.p[0]) {
-    case 'o':
-        request->origin = request->n_origins++ ? request->origin : value;
-        break;
+    case 'o': request->origin = request->n_origins++ ? request->origin : value; break;
     case 'm':
         request->has_request_method = true;
         request->request_method = request->n_request_method++ ? request->request_method : value;

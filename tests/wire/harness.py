@@ -381,16 +381,17 @@ class Client(Wire):
 
     def silent(self, seconds=0.2):
         """True when not one byte comes, nor an end, for this long."""
-        if self.buffer:
-            return False
-        self.sock.settimeout(seconds)
-        try:
-            self.buffer += self.sock.recv(65536)
-            return False
-        except TimeoutError:
-            return True
-        except ConnectionResetError:
-            return False
+        if not self.buffer:
+            self.sock.settimeout(seconds)
+            try:
+                self.buffer += self.sock.recv(65536)
+            except TimeoutError:
+                return True
+            except ConnectionResetError:
+                print("not silent, but reset")
+                return False
+        print("not silent:", bytes(self.buffer[:500]) or "the end")  # pytest shows it on failure
+        return False
 
 
 def hang_up(sock):
@@ -556,6 +557,11 @@ class Connection:
         watch.register(self.sock, select.POLLRDHUP)
         return bool(watch.poll(0))
 
+    def occupied(self, busy):
+        with self.backend.condition:
+            self.busy = busy
+            self.backend.condition.notify_all()
+
     def complete(self):
         self.backend.note(self.episode.requests, self.request)
 
@@ -569,7 +575,8 @@ class Connection:
         """False when the connection is at its end."""
         if not self.wire.buffer and not self.wire.fill():
             return False
-        self.busy, self.episode = True, self.backend.episode
+        self.occupied(True)
+        self.episode = self.backend.episode
         self.request = read_request(self.wire)
         self.request.connection = self.number
         self.backend.note(self.episode.heads, self.request)
@@ -580,15 +587,15 @@ class Connection:
             self.wire.read_body(self.request)
             self.complete()
             self.play(answer(self.request) if callable(answer) else answer)
-        self.busy = False
+        self.occupied(False)
         return not self.over
 
     def serve(self):
         try:
             if self.episode.greeting:
-                self.busy = True
+                self.occupied(True)
                 self.play(self.episode.greeting)
-                self.busy = False
+                self.occupied(False)
             while not self.over and self.one_exchange():
                 pass
         except Cut:
@@ -714,6 +721,7 @@ class Backend:
 
     def turn_page(self):
         """A new episode for the next test: idle connections stay pooled, busy ones are ended."""
+        self.idle(0.1)  # one that has answered a moment ago is about to be
         with self.condition:
             self.episode = Episode()
             busy = [conn for conn in self.open if conn.busy]

@@ -35,6 +35,16 @@ def test_a_line_for_a_request(corsd, backend):
     assert len(re.findall("/one-line", corsd.log)) == 1
 
 
+@pytest.mark.parametrize("size", [0, 100, 1000, 4000, 16000, 30000])
+def test_the_line_names_the_request_whatever_its_size(given, backend, size):
+    """A head longer than any before it: what the line says still comes from this one."""
+    corsd = given(YAML)
+    for path in ("/first", "/second"):
+        corsd.ask(get(path + "-line", "A: " + "b" * size, "Cookie: c=" + "d" * (size // 20)))
+    for seen in backend.requests:
+        assert seen.one("X-Request-Id") in line_with(corsd, seen.target)
+
+
 def test_a_line_for_a_preflight(corsd, backend):
     corsd.ask(preflight("/pre-line", APP, "PUT"))
     line = line_with(corsd, "/pre-line")

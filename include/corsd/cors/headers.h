@@ -7,16 +7,17 @@
 #include "corsd/http/fields.h"
 
 /* The lines of a preflight's answer for an allowed origin: Access-Control-* without Vary. */
-void cors_preflight_lines(struct buf *out, const struct policy *policy, const struct verdict *verdict,
-                          const struct cors_request *request);
+void cors_preflight_lines(struct buf *out, const struct policy *policy,
+                          const struct verdict *verdict, const struct cors_request *request);
 /* The lines an actual response (the backend's or corsd's own) gets, without Vary; `request.origin`
  * is what is echoed. `fields` are the response's own (for exposed names under `*`), n may be 0. */
 void cors_actual_lines(struct buf *out, const struct policy *policy, const struct verdict *verdict,
                        struct str origin, const struct field *fields, size_t n);
 /* Timing-Allow-Origin and Cross-Origin-Resource-Policy, for every final response of the route
  * (preflights aside), CORS-lines kept or not. `fields` are the response's own. */
-void cors_resource_lines(struct buf *out, const struct policy *policy, const struct verdict *verdict,
-                         struct str origin, const struct field *fields, size_t n);
+void cors_resource_lines(struct buf *out, const struct policy *policy,
+                         const struct verdict *verdict, struct str origin,
+                         const struct field *fields, size_t n);
 /* Where the response is the backend's: takes every Access-Control-* out of `fields` by rule 9
  * (marks them dropped). Returns false where `keep` holds and the backend's own stay: then
  * cors_actual_lines is not to be called. */

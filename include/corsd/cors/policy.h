@@ -22,9 +22,9 @@ struct spec_list {
 };
 
 enum dangerous { /* bits of rule_spec.dangerous */
-    DANGEROUS_NULL_WITH_CREDENTIALS = 1,
-    DANGEROUS_HTTP_WITH_CREDENTIALS = 2,
-    DANGEROUS_PUBLIC_SUFFIX_PATTERNS = 4,
+                 DANGEROUS_NULL_WITH_CREDENTIALS = 1,
+                 DANGEROUS_HTTP_WITH_CREDENTIALS = 2,
+                 DANGEROUS_PUBLIC_SUFFIX_PATTERNS = 4,
 };
 
 struct rule_spec {
@@ -43,25 +43,25 @@ struct rule_spec {
 };
 
 enum policy_choice { /* the policy-wide keys of DESIGN §1 */
-    UPSTREAM_HEADERS_REPLACE = 0,
-    UPSTREAM_HEADERS_KEEP,
-    DENIED_FORWARD = 0,
-    DENIED_REJECT,
-    MODE_ENFORCE = 0,
-    MODE_REPORT,
-    WEBSOCKET_CHECK = 0,
-    WEBSOCKET_ANY,
-    TIMING_OFF = 0,
-    TIMING_ALLOWED_ORIGIN,
-    TIMING_ANY, /* "*" */
-    RESOURCE_POLICY_NONE = 0,
-    RESOURCE_POLICY_SAME_ORIGIN,
-    RESOURCE_POLICY_SAME_SITE,
-    RESOURCE_POLICY_CROSS_ORIGIN,
-    SAME_SITE_KEEP = 0, /* cookies.same_site not given */
-    SAME_SITE_NONE,
-    SAME_SITE_LAX,
-    SAME_SITE_STRICT,
+                     UPSTREAM_HEADERS_REPLACE = 0,
+                     UPSTREAM_HEADERS_KEEP,
+                     DENIED_FORWARD = 0,
+                     DENIED_REJECT,
+                     MODE_ENFORCE = 0,
+                     MODE_REPORT,
+                     WEBSOCKET_CHECK = 0,
+                     WEBSOCKET_ANY,
+                     TIMING_OFF = 0,
+                     TIMING_ALLOWED_ORIGIN,
+                     TIMING_ANY, /* "*" */
+                     RESOURCE_POLICY_NONE = 0,
+                     RESOURCE_POLICY_SAME_ORIGIN,
+                     RESOURCE_POLICY_SAME_SITE,
+                     RESOURCE_POLICY_CROSS_ORIGIN,
+                     SAME_SITE_KEEP = 0, /* cookies.same_site not given */
+                     SAME_SITE_NONE,
+                     SAME_SITE_LAX,
+                     SAME_SITE_STRICT,
 };
 
 struct policy_traits { /* hold for the whole policy, the same in spec and compiled policy */
@@ -111,7 +111,8 @@ struct policy {
     bool star_always;
     const struct rule *star_rule; /* the first rule with "*", or NULL: no later one is reached */
     const struct origin_set *origins;
-    struct str exact_origins; /* the exact origins as one list for Timing-Allow-Origin, up to 1 KiB */
+    struct str
+        exact_origins; /* the exact origins as one list for Timing-Allow-Origin, up to 1 KiB */
     struct policy_memory *memory;
 };
 
@@ -125,8 +126,8 @@ typedef void policy_report(void *ctx, enum fault_level level, const void *place,
  * opaque. `suffixes` may be NULL: then no pattern with `*` in its host passes but those under
  * localhost; else the policy keeps a reference of its own. `report` may be NULL. */
 MUST_USE struct policy *policy_create(const struct policy_spec *spec,
-                                      const struct public_suffixes *suffixes,
-                                      policy_report *report, void *ctx);
+                                      const struct public_suffixes *suffixes, policy_report *report,
+                                      void *ctx);
 void policy_destroy(struct policy *policy);
 /* The rule that decides for this origin, "null" included; NULL where none matches. One look-up,
  * no allocation. An origin that is not serialised matches by "*" only (rule 12). */

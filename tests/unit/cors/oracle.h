@@ -42,8 +42,7 @@ static inline bool oracle_host_matches(struct str pattern, struct str host,
     struct str label = str_cut(&domain, '.');
     struct str head = str_head(label, str_find(label, '*'));
     struct str tail = str_from(label, head.n + 1);
-    if (suffixes && host.n > domain.n &&
-        !oracle_same_site(suffixes, host, domain))
+    if (suffixes && host.n > domain.n && !oracle_same_site(suffixes, host, domain))
         return false;
     if (!head.n && !tail.n) /* labels: anything before "." domain */
         return host.n > domain.n + 1 && str_ends(host, domain) &&

@@ -316,8 +316,8 @@ Test(headers, laws)
             answer(policy, &request.request, fields, &out);
             bool readable = read_sent(&out.lines, out.fields, out.n, &sent);
             cr_assert(readable, "%s / %s / %s", rows[i].policy, asked, fields);
-            const char *broken = broken_law(policy, &out.verdict, &request.request, &sent,
-                                            out.backends_own);
+            const char *broken =
+                broken_law(policy, &out.verdict, &request.request, &sent, out.backends_own);
             cr_assert_null(broken, "%s: %s / %s / %s", broken, rows[i].policy, asked, fields);
             buf_finish(&out.lines);
         }

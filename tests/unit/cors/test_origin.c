@@ -140,8 +140,8 @@ Test(origin, bytes_that_no_host_holds)
         char text[] = "https://a?b.example";
         struct origin origin;
         text[9] = (char)c;
-        bool label = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                     c == '.';
+        bool label =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
         bool ok = origin_parse((struct str){text, sizeof text - 1}, &origin) == ORIGIN_OK;
         cr_expect_eq(ok, label, "byte %d", c);
     }

@@ -1,8 +1,8 @@
 /* Many patterns, one look-up: against the naive reading, in order of rules, at size. */
-#include "corsd/cors/origin_set.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "corsd/cors/origin_set.h"
 #include "corsd/cors/pattern.h"
 #include "corsd/cors/public_suffix.h"
 #include "oracle.h"
@@ -203,7 +203,8 @@ Test(origin_set, destroyed_at_any_stage)
 
 /* --- registrable domains ---------------------------------------------------------------------- */
 
-static oracle_suffixes suffixes = {"com", "org", "s3.cloud.com", "x.y.cloud.com", "pages.org", NULL};
+static oracle_suffixes suffixes = {"com",           "org",       "s3.cloud.com",
+                                   "x.y.cloud.com", "pages.org", NULL};
 
 static struct public_suffixes *load_suffixes(void)
 {
@@ -250,14 +251,16 @@ Test(origin_set, registrable_domains)
 
 static void random_host(uint64_t *state, char *out, size_t size, bool wild)
 {
-    const char *first = wild ? ORACLE_ONE_OF(state, "*", "*", "a-*", "*-b", "a-*-b", "a-b-*", "-*")
-                             : ORACLE_ONE_OF(state, "a", "b", "a-b", "a-x-b", "a--b", "a-b-c", "s3");
+    const char *first = wild
+                            ? ORACLE_ONE_OF(state, "*", "*", "a-*", "*-b", "a-*-b", "a-b-*", "-*")
+                            : ORACLE_ONE_OF(state, "a", "b", "a-b", "a-x-b", "a--b", "a-b-c", "s3");
     size_t n = (size_t)snprintf(out, size, "%s", first);
     for (unsigned labels = oracle_pick(state, 3); labels; labels--)
         n += (size_t)snprintf(out + n, size - n, ".%s",
                               ORACLE_ONE_OF(state, "a", "a", "y", "x", "s3"));
     snprintf(out + n, size - n, ".%s%s",
-             ORACLE_ONE_OF(state, "cloud.com", "cloud.com", "cloud.com", "localhost", "pages.org", "com"),
+             ORACLE_ONE_OF(state, "cloud.com", "cloud.com", "cloud.com", "localhost", "pages.org",
+                           "com"),
              ORACLE_ONE_OF(state, "", "", "", "", "", "", "", "."));
 }
 
@@ -268,7 +271,8 @@ static void random_origin(uint64_t *state, char *out, size_t size, bool wild)
     if (!oracle_pick(state, 12))
         snprintf(host, sizeof host, "%s", ORACLE_ONE_OF(state, "localhost", "127.0.0.1", "[::1]"));
     snprintf(out, size, "%s://%s%s", ORACLE_ONE_OF(state, "https", "https", "https", "http"), host,
-             wild ? ORACLE_ONE_OF(state, "", "", ":81", ":*") : ORACLE_ONE_OF(state, "", "", ":81", ":9"));
+             wild ? ORACLE_ONE_OF(state, "", "", ":81", ":*")
+                  : ORACLE_ONE_OF(state, "", "", ":81", ":9"));
 }
 
 /* The naive answer: rules in order, each pattern of each. */

@@ -1,7 +1,7 @@
 /* Origins as people write them. */
-#include "corsd/cors/pattern.h"
 #include <stdio.h>
 #include "corsd/cors/origin.h"
+#include "corsd/cors/pattern.h"
 #include "oracle.h"
 #include "rows.h"
 
@@ -90,7 +90,8 @@ Test(pattern, taken)
 Test(pattern, parts)
 {
     struct pattern pattern;
-    cr_assert_eq(pattern_parse(STR("https://Pr-*-web.example.com:8443"), &pattern, NULL), PATTERN_OK);
+    cr_assert_eq(pattern_parse(STR("https://Pr-*-web.example.com:8443"), &pattern, NULL),
+                 PATTERN_OK);
     cr_expect(str_eq(pattern.scheme, STR("https")));
     cr_expect(str_eq(pattern.head, STR("pr-")));
     cr_expect(str_eq(pattern.tail, STR("-web")));

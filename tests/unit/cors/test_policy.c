@@ -275,11 +275,14 @@ Test(policy, rules)
 
 Test(policy, allows)
 {
-    struct policy *policy = policy_of("origins=https://a.example methods=PUT headers=X-A,Authorization"
-                                      " / origins=https://b.example methods=* headers=*"
-                                      " / origins=https://c.example headers=*,Authorization", list, NULL);
+    struct policy *policy =
+        policy_of("origins=https://a.example methods=PUT headers=X-A,Authorization"
+                  " / origins=https://b.example methods=* headers=*"
+                  " / origins=https://c.example headers=*,Authorization",
+                  list, NULL);
     cr_assert(policy);
-    const struct rule *listed = &policy->rules[0], *any = &policy->rules[1], *all = &policy->rules[2];
+    const struct rule *listed = &policy->rules[0], *any = &policy->rules[1],
+                      *all = &policy->rules[2];
     cr_expect(rule_allows_method(listed, STR("PUT")));
     cr_expect(!rule_allows_method(listed, STR("put")), "methods are case-sensitive");
     cr_expect(!rule_allows_method(listed, STR("GET")), "listing is asked, not the safelist");
@@ -311,8 +314,10 @@ Test(policy, long_files)
     struct policy_spec spec = {.rules = &rule, .n_rules = 1};
     struct policy *policy = policy_create(&spec, NULL, note_fault, &said);
     cr_assert(policy);
-    cr_expect(strstr(said.text, "file warning: 1995 more origins of the file are not encrypted\n"), "%s", said.text);
-    cr_expect(strstr(said.text, "file warning: 995 more origins of the file are listed twice\n"), "%s", said.text);
+    cr_expect(strstr(said.text, "file warning: 1995 more origins of the file are not encrypted\n"),
+              "%s", said.text);
+    cr_expect(strstr(said.text, "file warning: 995 more origins of the file are listed twice\n"),
+              "%s", said.text);
     cr_expect_eq(policy->exact_origins.n <= 1024, true);
     cr_expect_gt(policy->exact_origins.n, 1000u);
     policy_destroy(policy);
@@ -322,8 +327,9 @@ Test(policy, without_a_list)
 {
     struct said said = {0};
     cr_expect_null(policy_of("origins=https://*.example.com", NULL, &said));
-    cr_expect_str_eq(said.text, "item error: \"https://*.example.com\" cannot be checked: there is no "
-                                "public suffix list\n");
+    cr_expect_str_eq(said.text,
+                     "item error: \"https://*.example.com\" cannot be checked: there is no "
+                     "public suffix list\n");
     struct policy *policy = policy_of("origins=https://*.localhost,https://a.example", NULL, NULL);
     cr_expect(policy);
     policy_destroy(policy);

@@ -8,7 +8,8 @@
 #define CRED "origins=https://a.example methods=* headers=* credentials"
 #define STAR "origins=https://a.example methods=* headers=*"
 #define ANY "origins=*"
-#define TWO "origins=https://a.example methods=PUT / origins=https://b.example,https://*.b.example methods=DELETE"
+#define TWO \
+    "origins=https://a.example methods=PUT / origins=https://b.example,https://*.b.example methods=DELETE"
 #define MIX "origins=https://a.example credentials / origins=*"
 #define A " origin=https://a.example"
 #define B " origin=https://b.example"
