@@ -1,6 +1,9 @@
 /* One pass over the bytes of a head: a state a byte class, nothing kept but the place. */
 #include "corsd/http/guard.h"
 #include "corsd/http/fields.h"
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum state {
     AT_FIRST,   /* before the start line: empty lines may go before a request's */
@@ -22,6 +25,30 @@ static const bool value_bytes[256] = {
     [0x20 ... 0x7e] = true,
     [0x80 ... 0xff] = true,
 };
+
+/* The first byte from i on that cannot stand in a value, or end. Values are most of a head's bytes:
+ * sixteen are looked at once, HTAB among them stopping for a closer look. */
+static size_t skip_value(const unsigned char *p, size_t i, size_t end)
+{
+    for (;;) {
+#ifdef __SSE2__
+        const __m128i controls = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f);
+        while (end - i >= 16) {
+            __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+            __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, controls), bytes);
+            int mask = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(bytes, del)));
+            if (mask) {
+                i += (size_t)__builtin_ctz((unsigned)mask);
+                break;
+            }
+            i += 16;
+        }
+#endif
+        if (i == end || !value_bytes[p[i]])
+            return i;
+        i++;
+    }
+}
 
 void guard_init(struct guard *guard, enum guard_part part)
 {
@@ -137,8 +164,7 @@ enum guard_result guard_scan(struct guard *guard, struct str bytes,
             guard->state = VALUE;
             break;
         case VALUE:
-            while (i < end && value_bytes[p[i]])
-                i++;
+            i = skip_value(p, i, end);
             if (i == end)
                 continue;
             if (p[i] != '\r')

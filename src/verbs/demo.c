@@ -1,6 +1,6 @@
 /* `corsd demo`: a page, a legacy backend without CORS and corsd between them, in one process. */
-#include "corsd/verbs/verbs.h"
 #include "demo.h"
+#include "corsd/verbs/verbs.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -99,14 +99,10 @@ static bool transmit(const struct demo_call *call, struct str bytes)
 static struct str phrase_of(unsigned status)
 {
     switch (status) { /* those that corsd itself never answers */
-    case 201:
-        return STR("Created");
-    case 302:
-        return STR("Found");
-    case 401:
-        return STR("Unauthorized");
-    default:
-        return http_reason_phrase(status);
+    case 201: return STR("Created");
+    case 302: return STR("Found");
+    case 401: return STR("Unauthorized");
+    default: return http_reason_phrase(status);
     }
 }
 
@@ -179,10 +175,8 @@ static enum http_cause read_head(const struct demo_call *call, char *bytes, size
             return *n == HEAD_MAX ? CAUSE_HEAD_TOO_LARGE : CAUSE_CLIENT_GONE;
         *n += came;
         switch (guard_scan(&guard, (struct str){bytes, *n}, &limits)) {
-        case GUARD_MORE:
-            break;
-        case GUARD_FAULT:
-            return guard.cause;
+        case GUARD_MORE: break;
+        case GUARD_FAULT: return guard.cause;
         case GUARD_WHOLE:
             *head = (struct str){bytes + guard.start, guard.at - guard.start};
             return CAUSE_NONE;
@@ -216,7 +210,8 @@ static void serve(struct demo_server *server, int fd)
 {
     char bytes[HEAD_MAX];
     struct field fields[FIELDS_MAX];
-    struct demo_call call = {.server = server, .fd = fd, .head = {.fields = fields, .cap = FIELDS_MAX}};
+    struct demo_call call = {
+        .server = server, .fd = fd, .head = {.fields = fields, .cap = FIELDS_MAX}};
     int64_t deadline = now_ms() + REQUEST_MS;
     size_t n;
     struct str head;
