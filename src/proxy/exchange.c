@@ -2,6 +2,7 @@
 #include "exchange.h"
 #include "corsd/gate/answer.h"
 #include "corsd/gate/forward.h"
+#include "corsd/http/bare_lf.h"
 #include "corsd/http/edit.h"
 #include "record.h"
 #include <assert.h>
@@ -41,6 +42,7 @@ static struct exchange *create(struct client *client)
     ex->use = plan_use_take(loop);
     ex->client_end = CLIENT_KEEPS;
     client->exchange = ex;
+    record_start(ex);
     loop->n_busy++;
     count(&loop->counters.exchanges);
     return ex;
@@ -308,13 +310,12 @@ static enum stage begin_response(struct exchange *ex)
     return relayed(ex, state);
 }
 
-/* A whole head lies in the server's inbox. STAGE_AWAIT: it was an interim one. */
-static enum stage take_head(struct exchange *ex)
+/* A whole head came, which takes `raw` bytes of the inbox. STAGE_AWAIT: it was an interim one. */
+static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
 {
     struct loop *loop = ex->loop;
     struct conn *conn = ex->conn;
     struct head head = {.fields = loop->fields, .cap = loop->n_fields};
-    struct str bytes = str_head(inbox_str(&conn->inbox), conn->guard.at);
     enum http_cause cause = message_parse_response(&head, bytes);
     if (cause)
         return fail(ex, CAUSE_UPSTREAM_BAD_HEAD, 0);
@@ -332,7 +333,7 @@ static enum stage take_head(struct exchange *ex)
     ex->closing = final && ex->response.close;
     if (final || ex->response.kind == RESPONSE_SWITCH)
         ex->status = ex->server_status = head.status;
-    inbox_take(&conn->inbox, conn->guard.at);
+    inbox_take(&conn->inbox, raw);
     guard_init(&conn->guard, GUARD_RESPONSE);
     if (final)
         return begin_response(ex);
@@ -358,12 +359,49 @@ static bool client_lags(struct exchange *ex)
            RELAY_DONE;
 }
 
+/* A legacy server's lone LFs become CRLFs in loop->repaired, once the head's end is there; the guard
+ * of the connection only keeps the place. The result is as the guard's on the repaired head. */
+static enum guard_result scan_bare_lf(struct exchange *ex, const struct guard_limits *bounds,
+                                      struct str *head, size_t *raw)
+{
+    struct buf *repaired = &ex->loop->repaired;
+    struct guard *place = &ex->conn->guard, guard;
+    struct str bytes = inbox_str(&ex->conn->inbox);
+    if (!bare_lf_find_end(bytes, &place->start, raw)) {
+        place->cause = CAUSE_HEAD_TOO_LARGE;
+        place->at = bytes.n;
+        return bytes.n > bounds->bytes ? GUARD_FAULT : GUARD_MORE;
+    }
+    repaired->n = 0;
+    repaired->failed = false;
+    bare_lf_repair(repaired, str_head(bytes, *raw));
+    guard_init(&guard, GUARD_RESPONSE);
+    *head = buf_str(repaired);
+    enum guard_result result = repaired->failed ? GUARD_FAULT : guard_scan(&guard, *head, bounds);
+    place->cause = repaired->failed ? CAUSE_HEAD_TOO_LARGE : guard.cause;
+    return result == GUARD_MORE ? GUARD_FAULT : result;
+}
+
+static enum guard_result scan(struct exchange *ex, const struct guard_limits *bounds,
+                              struct str *head, size_t *raw)
+{
+    struct conn *conn = ex->conn;
+    if (ex->decision.route->upstream->accept_bare_lf)
+        return scan_bare_lf(ex, bounds, head, raw);
+    enum guard_result result = guard_scan(&conn->guard, inbox_str(&conn->inbox), bounds);
+    *raw = conn->guard.at;
+    *head = str_head(inbox_str(&conn->inbox), *raw);
+    return result;
+}
+
 static enum stage read_head(struct exchange *ex)
 {
     struct conn *conn = ex->conn;
     const struct limits *limits = &plan_of(ex)->limits;
     struct guard_limits bounds = {limits->header_size, (uint32_t)limits->headers};
     enum stage stage = STAGE_AWAIT;
+    struct str head;
+    size_t raw;
     while (stage == STAGE_AWAIT) {
         if (client_lags(ex))
             return STAGE_AWAIT;
@@ -375,10 +413,10 @@ static enum stage read_head(struct exchange *ex)
             if (n <= 0)
                 return lost(ex, n);
         }
-        switch (guard_scan(&conn->guard, inbox_str(&conn->inbox), &bounds)) {
+        switch (scan(ex, &bounds, &head, &raw)) {
         case GUARD_MORE: continue;
         case GUARD_FAULT: return fail(ex, cause_of_guard(&conn->guard), 0);
-        case GUARD_WHOLE: stage = take_head(ex); break;
+        case GUARD_WHOLE: stage = take_head(ex, head, raw); break;
         }
     }
     return stage;
@@ -756,7 +794,7 @@ static void decide(struct exchange *ex, struct str bytes)
     }
     gate_request(&loop->gate, &peer, &head, &ex->arena, &ex->decision);
     record_verdict(ex, &head);
-    record_begin(ex, &head, &peer);
+    record_head(ex, &head, &peer);
     if (ex->decision.kind == DECISION_ANSWER || compose(ex, &head, &peer))
         return;
     ex->decision.kind = DECISION_ANSWER;

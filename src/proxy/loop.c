@@ -187,7 +187,7 @@ bool loop_take_plan(struct loop *loop, struct plan *plan)
     loop->n_upstreams = plan->n_upstreams;
     loop->use = use;
     loop->gate.plan = plan;
-    loop->out.max = loop->trailers.max = plan->limits.header_size * 2 + HEAD_SPACE;
+    loop->out.max = loop->trailers.max = loop->repaired.max = plan->limits.header_size * 2 + HEAD_SPACE;
     if (old && !old->exchanges)
         plan_use_destroy(old);
     return true;
@@ -283,6 +283,7 @@ void loop_destroy(struct loop *loop)
     gate_finish(&loop->gate);
     buf_finish(&loop->out);
     buf_finish(&loop->trailers);
+    buf_finish(&loop->repaired);
     buf_finish(&loop->access);
     free(loop->fields);
     free(loop->from_clients.p);

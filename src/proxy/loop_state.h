@@ -34,6 +34,7 @@ struct loop {
     struct counters counters;
     struct buf out;          /* a head being composed; empty between uses */
     struct buf trailers;
+    struct buf repaired;     /* a head whose lone LFs became CRLFs */
     struct buf access;       /* access lines not yet written */
     struct field *fields;    /* of the head being parsed */
     size_t n_fields;

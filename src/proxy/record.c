@@ -62,15 +62,22 @@ void record_verdict(struct exchange *ex, const struct head *head)
         warn_of_refusal(ex, head);
 }
 
-void record_begin(struct exchange *ex, const struct head *head, const struct peer *peer)
+void record_start(struct exchange *ex)
+{
+    if (ex->use->plan->log.access == ACCESS_OFF)
+        return;
+    ex->wants_access = true;
+    clock_gettime(CLOCK_REALTIME, &ex->facts.time);
+    clock_gettime(CLOCK_MONOTONIC, &ex->facts.began);
+    ex->facts.client = arena_copy(&ex->arena, str_of(ex->client->ip));
+}
+
+void record_head(struct exchange *ex, const struct head *head, const struct peer *peer)
 {
     const struct plan *plan = ex->use->plan;
     struct exchange_facts *facts = &ex->facts;
-    if (plan->log.access == ACCESS_OFF)
+    if (!ex->wants_access)
         return;
-    ex->wants_access = true;
-    clock_gettime(CLOCK_REALTIME, &facts->time);
-    clock_gettime(CLOCK_MONOTONIC, &facts->began);
     struct str path = head->target;
     if (!plan->log.query)
         path = str_head(path, str_find(path, '?'));

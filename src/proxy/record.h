@@ -4,7 +4,9 @@
 
 /* A refusal that is news goes to the log, with the line of YAML that would allow it (DESIGN §6). */
 void record_verdict(struct exchange *ex, const struct head *head);
-void record_begin(struct exchange *ex, const struct head *head, const struct peer *peer);
+/* Notes when it began, and who asks, where the plan wants access lines. */
+void record_start(struct exchange *ex);
+void record_head(struct exchange *ex, const struct head *head, const struct peer *peer);
 /* The plan is about to be let go: names that are its own are copied. */
 void record_keep(struct exchange *ex);
 void record_end(struct exchange *ex);

@@ -1,16 +1,14 @@
 /* `corsd demo`: a page, a legacy backend without CORS and corsd between them, in one process. */
 #include "demo.h"
-#include "corsd/verbs/verbs.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
 #include "corsd/base/json.h"
 #include "corsd/config/config.h"
 #include "corsd/config/diagnostic.h"
 #include "corsd/runtime/server.h"
+#include "corsd/verbs/verbs.h"
 
 enum { PORT_DEFAULT = 8000, CONFIG_MAX = 8 * 1024 };
 

@@ -1,11 +1,9 @@
 /* The demo's legacy backend: an API that knows nothing of CORS, and one path that gets it wrong. */
-#include "demo.h"
-
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-
 #include "corsd/base/json.h"
+#include "demo.h"
 
 enum {
     SEEN_MAX = 256, /* requests remembered; older ones are forgotten */
@@ -194,7 +192,8 @@ static const struct {
      "  {\"id\": 43, \"item\": \"chair\", \"state\": \"new\"}\n]\n"},
     {"POST", "/api/orders", 201, "Location: /api/orders/44\r\n",
      "{\"id\": 44, \"item\": \"tea\", \"state\": \"new\"}\n"},
-    {"PUT", "/api/orders/42", 200, "", "{\"id\": 42, \"item\": \"desk\", \"state\": \"shipped\"}\n"},
+    {"PUT", "/api/orders/42", 200, "",
+     "{\"id\": 42, \"item\": \"desk\", \"state\": \"shipped\"}\n"},
     {"DELETE", "/api/orders/42", 200, "", "{\"id\": 42, \"state\": \"deleted\"}\n"},
     {"GET", "/api/private", 401, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n",
      "{\"error\": \"the login has expired\"}\n"},

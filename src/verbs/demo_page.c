@@ -1,7 +1,6 @@
 /* The demo's page server: the page itself, its configuration, and what the backend saw. */
-#include "demo.h"
-
 #include <stdio.h>
+#include "demo.h"
 
 extern const unsigned char demo_html[];
 extern const size_t demo_html_len;

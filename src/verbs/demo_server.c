@@ -1,6 +1,4 @@
 /* The demo's own HTTP server: a thread a connection, one request each. */
-#include "demo.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,9 +10,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
 #include "corsd/http/framing.h"
 #include "corsd/http/guard.h"
+#include "demo.h"
 
 enum {
     CONNECTIONS_MAX = 64, /* a thread each; browsers open some that they never use */

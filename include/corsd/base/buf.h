@@ -16,7 +16,8 @@ struct buf {
 void buf_finish(struct buf *buf);
 /* Room for n more bytes at buf->p + buf->n. False (and failed) beyond max or out of memory. */
 MUST_USE bool buf_reserve(struct buf *buf, size_t n);
-/* Each appends, or sets failed and appends nothing. */
+/* Each appends, or sets failed and appends nothing. printf needs room for a NUL, which does not
+ * count. */
 bool buf_add(struct buf *buf, struct str bytes);
 bool buf_add_char(struct buf *buf, char c);
 bool buf_add_u64(struct buf *buf, uint64_t value);

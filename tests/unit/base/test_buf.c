@@ -78,11 +78,13 @@ Test(buf, printf_is_all_or_nothing)
     buf_finish(&buf);
 }
 
-Test(buf, printf_fills_the_buffer_to_its_maximum)
+Test(buf, printf_needs_room_for_a_nul)
 {
-    struct buf buf = BUF_INIT(5);
+    struct buf buf = BUF_INIT(6);
     cr_expect(buf_printf(&buf, "%s", "12345"));
+    cr_expect_not(buf_printf(&buf, "%s", "6"));
     cr_expect(str_eq(buf_str(&buf), STR("12345")));
+    cr_expect(buf_add_char(&buf, '6'));
     buf_finish(&buf);
 }
 
