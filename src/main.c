@@ -1,7 +1,7 @@
 /* The table of verbs. */
-#include "corsd/verbs/verbs.h"
 #include <stdio.h>
 #include <string.h>
+#include "corsd/verbs/verbs.h"
 
 static int verb_help(int argc, char **argv);
 static int verb_version(int argc, char **argv);

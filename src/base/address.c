@@ -39,7 +39,8 @@ bool address_of_unix(struct str path, struct address *out)
     if (!path.n || path.n >= sizeof un.sun_path || memchr(path.p, 0, path.n))
         return false;
     memcpy(un.sun_path, path.p, path.n);
-    *out = (struct address){.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n + 1)};
+    *out =
+        (struct address){.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n + 1)};
     memcpy(&out->at, &un, sizeof un);
     return true;
 }
@@ -132,7 +133,8 @@ char *address_text(const struct sockaddr *at, socklen_t size, char out[ADDRESS_T
     if (at->sa_family == AF_UNIX) {
         const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)at;
         size_t base = offsetof(struct sockaddr_un, sun_path);
-        snprintf(out, ADDRESS_TEXT, "unix:%.*s", (int)(size > base ? size - base : 0), un->sun_path);
+        snprintf(out, ADDRESS_TEXT, "unix:%.*s", (int)(size > base ? size - base : 0),
+                 un->sun_path);
         return out;
     }
     address_ip_text(at, ip);

@@ -49,7 +49,12 @@ void json_close(struct json *json, char bracket)
 static size_t utf8_length(struct str text)
 {
     const unsigned char *p = (const unsigned char *)text.p;
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    size_t n = p[0] < 0x80   ? 1
+               : p[0] < 0xc2 ? 0
+               : p[0] < 0xe0 ? 2
+               : p[0] < 0xf0 ? 3
+               : p[0] < 0xf5 ? 4
+                             : 0;
     if (n > text.n)
         return 0;
     for (size_t i = 1; i < n; i++)

@@ -22,8 +22,8 @@ static const struct unit sizes[] = {
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 static const uint64_t DURATION_MAX = UINT64_C(3650) * 86400000;
 
-static enum unit_fault parse(struct str text, const struct unit *units, size_t count,
-                             uint64_t bare, uint64_t max, uint64_t *out)
+static enum unit_fault parse(struct str text, const struct unit *units, size_t count, uint64_t bare,
+                             uint64_t max, uint64_t *out)
 {
     size_t digits = 0;
     uint64_t number, factor = 0;

@@ -69,8 +69,8 @@ static void warn_unused(struct compiler *compiler)
 bool compile_plan(struct reading *reading, const struct written *written, struct plan *plan)
 {
     struct compiler compiler = {.reading = reading, .written = written, .plan = plan};
-    bool ok = compile_listeners(&compiler) && compile_upstreams(&compiler) &&
-              compile_policies(&compiler);
+    bool ok =
+        compile_listeners(&compiler) && compile_upstreams(&compiler) && compile_policies(&compiler);
     if (ok) {
         compile_default(&compiler);
         ok = compile_routes(&compiler);

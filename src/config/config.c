@@ -86,8 +86,8 @@ static struct plan *end(struct reading *reading, struct plan *plan, size_t error
     struct diagnostics *diagnostics = reading->diagnostics;
     arena_finish(&reading->scratch);
     if (!plan || reading->out_of_memory)
-        diagnostics_add(diagnostics, SEVERITY_ERROR, diagnostics->first_file, 0, 0,
-                        (struct str){0}, STR("out of memory"), (struct str){0});
+        diagnostics_add(diagnostics, SEVERITY_ERROR, diagnostics->first_file, 0, 0, (struct str){0},
+                        STR("out of memory"), (struct str){0});
     diagnostics_sort(diagnostics);
     if (plan && diagnostics->errors > errors_before) {
         plan_unref(plan);

@@ -1,8 +1,8 @@
 /* Collects faults and prints them as compilers do. */
 #include "corsd/config/diagnostic.h"
+#include <stdlib.h>
 #include "corsd/base/json.h"
 #include "corsd/config/characters.h"
-#include <stdlib.h>
 
 enum {
     QUOTED_MAX = 160,  /* characters of a line */
@@ -34,10 +34,10 @@ static struct str window(struct str line, unsigned column, unsigned *caret)
 
 static bool room_for_one(struct diagnostics *diagnostics)
 {
-    if (diagnostics->n < diagnostics->cap)
-        return true;
     if (diagnostics->n >= DIAGNOSTICS_MAX)
         return false;
+    if (diagnostics->n < diagnostics->cap)
+        return true;
     size_t cap = diagnostics->cap ? 2 * diagnostics->cap : 16;
     struct diagnostic *items = realloc(diagnostics->items, cap * sizeof *items);
     if (!items)

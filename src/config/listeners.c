@@ -1,6 +1,6 @@
 /* listen and trusted_proxies: addresses of this side. */
-#include "compiler.h"
 #include <netinet/in.h>
+#include "compiler.h"
 
 static bool is_digits(struct str text)
 {
@@ -46,8 +46,7 @@ static void report_address(struct reading *reading, const struct spec_text *text
         phrase(hint, sizeof hint, "write 127.0.0.1:%.*s for this machine only, :%.*s for all",
                EXCERPT_ARG(port), EXCERPT_ARG(port));
     else if (why == ADDRESS_NO_BRACKETS)
-        phrase(hint, sizeof hint, "write \"[%.*s]:%.*s\"", EXCERPT_ARG(host),
-               EXCERPT_ARG(port));
+        phrase(hint, sizeof hint, "write \"[%.*s]:%.*s\"", EXCERPT_ARG(host), EXCERPT_ARG(port));
     fault(reading, text->place, hint, "\"%.*s\": %s", EXCERPT_ARG(text->text),
           address_fault_text(why));
 }
@@ -137,7 +136,8 @@ bool compile_listeners(struct compiler *compiler)
     const struct written_listen *listen = written->listen.first;
     struct plan *plan = compiler->plan;
     plan->listeners = take(compiler->reading, (written->listen.n + 1) * sizeof *plan->listeners);
-    plan->trusted = take(compiler->reading, (written->trusted_proxies.n + 1) * sizeof *plan->trusted);
+    plan->trusted =
+        take(compiler->reading, (written->trusted_proxies.n + 1) * sizeof *plan->trusted);
     if (!plan->listeners || !plan->trusted)
         return false;
     for (size_t i = 0; i < written->listen.n; i++)

@@ -1,7 +1,7 @@
 /* A hash table that never grows. */
 #include "corsd/config/names.h"
-#include "corsd/config/nearest.h"
 #include <assert.h>
+#include "corsd/config/nearest.h"
 
 enum { COMPARED_MAX = 1000 }; /* words looked at for "did you mean" */
 

@@ -10,8 +10,8 @@ enum { ORIGINS_FILE_MAX = 256 << 20 };
 
 /* Takes into `all` what `rule` names of the whole policy's keys; they must agree. All these keys
  * are struct number, or sections of such. */
-static void merge(struct reading *reading, const struct key *keys, bool wide_only,
-                  const void *rule, void *all)
+static void merge(struct reading *reading, const struct key *keys, bool wide_only, const void *rule,
+                  void *all)
 {
     char hint[PHRASE];
     for (const struct key *key = keys; key->name; key++) {
@@ -46,10 +46,8 @@ static struct policy_traits traits_of(const struct written_rule *all)
         .websocket_origins = (uint8_t)all->websocket_origins.value,
         .timing_allow_origin = (uint8_t)all->timing_allow_origin.value,
         /* the first word of these is 1: 0 is for none */
-        .resource_policy =
-            (uint8_t)(all->resource_policy.at ? all->resource_policy.value + 1 : 0),
-        .same_site =
-            (uint8_t)(all->cookies.same_site.at ? all->cookies.same_site.value + 1 : 0),
+        .resource_policy = (uint8_t)(all->resource_policy.at ? all->resource_policy.value + 1 : 0),
+        .same_site = (uint8_t)(all->cookies.same_site.at ? all->cookies.same_site.value + 1 : 0),
         .enforce_methods = all->enforce_methods.value,
         .allow_private_network = all->allow_private_network.value,
         .cookies_secure = all->cookies.secure.value,
@@ -275,7 +273,9 @@ static void report_unknown(struct compiler *compiler, const struct spec_text *na
                                       STR_INIT("disabled"), STR_INIT("Off"), STR_INIT("OFF")};
     char text[PHRASE];
     const char *hint = "add it to policies, or write the policy here";
-    struct str near = names_near(&compiler->policies, name->text);
+    struct str near = {0};
+    if (is_heard(compiler->reading))
+        near = names_near(&compiler->policies, name->text);
     if (near.n)
         hint = phrase(text, sizeof text, "did you mean \"%.*s\"?", EXCERPT_ARG(near));
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)

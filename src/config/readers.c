@@ -1,10 +1,13 @@
 /* Readers: one a value type, and the reader of a section, which calls them by its table. */
 #include "corsd/config/readers.h"
+#include <stdio.h>
 #include "corsd/base/units.h"
 #include "corsd/config/nearest.h"
-#include <stdio.h>
 
-enum { ITEMS_MAX = 65535 }; /* routes and rules are numbered in 16 bits */
+enum {
+    ITEMS_MAX = 65535,  /* routes and rules are numbered in 16 bits */
+    COMPARED_MAX = 100, /* keys looked at for what a missing one may have become */
+};
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
@@ -161,7 +164,8 @@ static int take_choice(struct reading *reading, const struct key *key, const str
     if (number >= 0)
         return number;
     uint64_t digits;
-    struct str near = str_to_u64(text, &digits) ? (struct str){0} : nearest_word(key->choices, text);
+    struct str near =
+        str_to_u64(text, &digits) ? (struct str){0} : nearest_word(key->choices, text);
     if (near.n)
         phrase(hint, sizeof hint, "did you mean %.*s?", STR_ARG(near));
     fault(reading, node, near.n ? hint : NULL, "\"%s\" takes %s, not \"%.*s\"", key->name,
@@ -184,7 +188,8 @@ static bool in_range(struct reading *reading, const struct key *key, const struc
 {
     char text[UNIT_TEXT];
     if (value < key->min) {
-        fault(reading, node, NULL, "\"%s\" must be at least %s", key->name, text_of(key->min, text));
+        fault(reading, node, NULL, "\"%s\" must be at least %s", key->name,
+              text_of(key->min, text));
         return false;
     }
     if (key->max && value > key->max) {
@@ -208,8 +213,8 @@ static bool read_number(struct reading *reading, const struct key *key, const st
     if (!take_scalar(reading, key, node, &text))
         return false;
     if (!str_to_u64(text, &value)) {
-        fault(reading, node, key->type == &number_type ? "write digits only" : NULL, "\"%s\" takes %s, not \"%.*s\"", key->name,
-              key->type->what, EXCERPT_ARG(text));
+        fault(reading, node, key->type == &number_type ? "write digits only" : NULL,
+              "\"%s\" takes %s, not \"%.*s\"", key->name, key->type->what, EXCERPT_ARG(text));
         return false;
     }
     if (!in_range(reading, key, node, value, number_text))
@@ -317,8 +322,8 @@ static bool read_file_mode(struct reading *reading, const struct key *key, const
         mode = mode * 8 + (uint64_t)(text.p[i] - '0');
     }
     if (!good) {
-        fault(reading, node, "write three octal digits behind a 0: 0660", "\"%s\" takes %s, not \"%.*s\"",
-              key->name, key->type->what, EXCERPT_ARG(text));
+        fault(reading, node, "write three octal digits behind a 0: 0660",
+              "\"%s\" takes %s, not \"%.*s\"", key->name, key->type->what, EXCERPT_ARG(text));
         return false;
     }
     set_number(into, mode, node);
@@ -537,7 +542,7 @@ static const struct key *meant_key(const struct key *section, struct str name)
 static void unknown_key(struct reading *reading, const struct key *section, const struct node *name)
 {
     char text[PHRASE];
-    const struct key *meant = meant_key(section, name->text);
+    const struct key *meant = is_heard(reading) ? meant_key(section, name->text) : NULL;
     const char *hint = meant ? phrase(text, PHRASE, "did you mean \"%s\"?", meant->name)
                              : key_elsewhere(section, name->text, text);
     fault(reading, name, hint ? hint : all_keys(section, text), "unknown key \"%.*s\"%s%s",
@@ -549,7 +554,7 @@ bool is_missing(const struct key *section, const struct node *map, const char *n
 {
     if (map->kind != NODE_MAP || map->partial || node_value(map, name))
         return false;
-    for (unsigned i = 0; i < map->n; i++) {
+    for (unsigned i = 0; i < map->n && i < COMPARED_MAX; i++) {
         struct str other = map->pairs[i].key->text;
         const struct key *known = key_named(section->keys, other);
         const struct key *meant = known ? NULL : meant_key(section, other);
@@ -733,13 +738,15 @@ static bool read_cors(struct reading *reading, const struct key *key, const stru
 /* --- the types -------------------------------------------------------------------------------- */
 
 #define NAME "[A-Za-z0-9_.-]{1,64}"
-#define URL_PATTERN "(http://(\\\\[[0-9A-Fa-f:.]+\\\\]|[0-9.]+|localhost)(:[0-9]+)?/?|http\\\\+unix:/.*)"
+#define URL_PATTERN \
+    "(http://(\\\\[[0-9A-Fa-f:.]+\\\\]|[0-9.]+|localhost)(:[0-9]+)?/?|http\\\\+unix:/.*)"
 
 const struct value_type flag_type = {"true or false", SHAPE_FLAG, read_flag, NULL};
 const struct value_type choice_type = {"one of some words", SHAPE_CHOICE, read_choice, NULL};
 const struct value_type choices_type = {"a list of words", SHAPE_CHOICES, read_choices, NULL};
 const struct value_type number_type = {"a number", SHAPE_NUMBER, read_number, NULL};
-const struct value_type workers_type = {"auto or a number", SHAPE_COUNT_OR_AUTO, read_workers, NULL};
+const struct value_type workers_type = {"auto or a number", SHAPE_COUNT_OR_AUTO, read_workers,
+                                        NULL};
 const struct value_type duration_type = {"a duration such as 10s", SHAPE_DURATION, read_duration,
                                          NULL};
 const struct value_type size_type = {"a size such as 10m", SHAPE_SIZE, read_size, NULL};

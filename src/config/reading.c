@@ -1,8 +1,8 @@
 /* Turns a place and a sentence into a diagnostic, with the line it is about. */
 #include "corsd/config/reading.h"
-#include "corsd/config/characters.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include "corsd/config/characters.h"
 
 enum { MESSAGE_MAX = 1024 };
 
@@ -16,8 +16,8 @@ static struct str line_at(struct reading *reading, const struct place *at)
         reading->last.line = 1;
         reading->last.offset = 0;
     }
-    struct str line = line_of(str_from(text, reading->last.offset),
-                              at->line - reading->last.line + 1);
+    struct str line =
+        line_of(str_from(text, reading->last.offset), at->line - reading->last.line + 1);
     if (line.p) {
         reading->last.line = at->line;
         reading->last.offset = (size_t)(line.p - text.p);
@@ -30,11 +30,10 @@ static void add(struct reading *reading, enum severity severity, const struct pl
 {
     struct str file = {0}, quoted = {0};
     unsigned line = 0, column = 0;
-    if (place_of(at, &file, &line, &column) && line &&
-        reading->diagnostics->n < DIAGNOSTICS_MAX)
+    if (place_of(at, &file, &line, &column) && line && is_heard(reading))
         quoted = line_at(reading, at);
-    diagnostics_add(reading->diagnostics, severity, file, line, column, quoted,
-                    str_of(message), str_of(hint));
+    diagnostics_add(reading->diagnostics, severity, file, line, column, quoted, str_of(message),
+                    str_of(hint));
 }
 
 void fault(struct reading *reading, const void *place, const char *hint, const char *format, ...)
@@ -55,6 +54,11 @@ void warn(struct reading *reading, const void *place, const char *hint, const ch
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
     add(reading, SEVERITY_WARNING, place, hint, message);
+}
+
+bool is_heard(const struct reading *reading)
+{
+    return reading->diagnostics->n < DIAGNOSTICS_MAX;
 }
 
 void *take(struct reading *reading, size_t size)

@@ -173,7 +173,8 @@ static void compile_route(struct compiler *compiler, const struct written_route 
                           struct names *seen)
 {
     struct reading *reading = compiler->reading;
-    struct route route = {.host = STR(""), .place = written->at, .written_path = written->path.text};
+    struct route route = {
+        .host = STR(""), .place = written->at, .written_path = written->path.text};
     if (written->host.place)
         route.host = normal_host(reading, &written->host);
     route.path = written->path.text.n ? normal_path(reading, &written->path) : (struct str){0};
@@ -181,9 +182,9 @@ static void compile_route(struct compiler *compiler, const struct written_route 
     bool known = route.host.p && route.path.p;
     if (known)
         route.name = joined(reading, route.host, route.path);
-    route.policy = written->cors.at ? find_policy(compiler, &written->cors,
-                                                  known ? route.name : STR("inline"))
-                                    : compiler->plan->default_policy;
+    route.policy = written->cors.at
+                       ? find_policy(compiler, &written->cors, known ? route.name : STR("inline"))
+                       : compiler->plan->default_policy;
     if (known && route.name.p) {
         add_route(compiler, &route);
         is_new(reading, seen, &compiler->plan->routes[compiler->plan->n_routes - 1]);

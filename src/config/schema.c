@@ -319,8 +319,9 @@ static void add_definitions(struct json *json)
     static const struct key policy = {.item = &rule_item, .single = true};
     open_member(json, "definitions");
     open_member(json, "variable");
-    add_text(json, "description", "A value with an environment variable in it: ${VAR}, "
-                                  "${VAR:-default} or ${VAR:?message}.");
+    add_text(json, "description",
+             "A value with an environment variable in it: ${VAR}, "
+             "${VAR:-default} or ${VAR:?message}.");
     add_text(json, "type", "string");
     add_text(json, "pattern", "\\$\\{");
     json_close(json, '}');

@@ -1,9 +1,9 @@
 /* Finds the key that a flag or variable is called after: its own name at the top level and in a
  * policy (which then is `cors`), section and name elsewhere: --log-level, CORSD_LIMITS_BODY_SIZE. */
 #include "corsd/config/settings.h"
+#include <stdio.h>
 #include "corsd/config/keys.h"
 #include "corsd/config/nearest.h"
-#include <stdio.h>
 
 enum { NAME_MAX_BYTES = 64 };
 
@@ -140,7 +140,9 @@ static const char *near_name(struct str as_typed, char out[PHRASE])
         return NULL;
     bool variable = is_variable(as_typed);
     for (char *c = best; *c; c++)
-        *c = variable && ascii_is_alpha(*c) ? (char)(*c & ~0x20) : *c == '_' && !variable ? '-' : *c;
+        *c = variable && ascii_is_alpha(*c) ? (char)(*c & ~0x20)
+             : *c == '_' && !variable       ? '-'
+                                            : *c;
     return phrase(out, PHRASE, "did you mean %s%s?", variable ? "CORSD_" : "--", best);
 }
 
@@ -201,7 +203,8 @@ static bool put_again(struct reading *reading, const struct setting *setting, st
         return true;
     }
     if (!takes_list(setting->key)) {
-        fault(reading, value, NULL, "it was given before%s", str_eq(before, setting->as_typed) ? "" : ", by another name");
+        fault(reading, value, NULL, "it was given before%s",
+              str_eq(before, setting->as_typed) ? "" : ", by another name");
         return true;
     }
     struct buf both = BUF_INIT(YAML_SIZE_MAX);

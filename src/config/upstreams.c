@@ -38,7 +38,8 @@ static bool looks_like_ip(struct str host)
     return true;
 }
 
-static bool parse_unix(struct reading *reading, const struct spec_text *url, struct server_spec *out)
+static bool parse_unix(struct reading *reading, const struct spec_text *url,
+                       struct server_spec *out)
 {
     struct str path = str_from(url->text, strlen("http+unix:"));
     while (str_starts(path, STR("//")))
@@ -65,7 +66,9 @@ static bool check_rest(struct reading *reading, const struct spec_text *url, str
         return true;
     phrase(hint, sizeof hint, "write http://%.*s", EXCERPT_ARG(before));
     fault(reading, url->place, hint, "an upstream's URL has no %s: requests keep their own",
-          rest.p[0] == '/' ? "path" : rest.p[0] == '?' ? "query" : "fragment");
+          rest.p[0] == '/'   ? "path"
+          : rest.p[0] == '?' ? "query"
+                             : "fragment");
     return false;
 }
 
@@ -96,7 +99,8 @@ static bool read_host(struct reading *reading, const struct spec_text *url,
     return out->host.p && out->authority.p;
 }
 
-static bool parse_http(struct reading *reading, const struct spec_text *url, struct server_spec *out)
+static bool parse_http(struct reading *reading, const struct spec_text *url,
+                       struct server_spec *out)
 {
     struct str text = str_from(url->text, strlen("http://"));
     struct authority authority;
@@ -254,15 +258,13 @@ bool compile_upstreams(struct compiler *compiler)
     const struct written *written = compiler->written;
     const struct written_upstream *items = written->upstreams.first;
     size_t max = written->upstreams.n + written->routes.n + 1;
-    compiler->plan->upstreams =
-        take(compiler->reading, max * sizeof *compiler->plan->upstreams);
+    compiler->plan->upstreams = take(compiler->reading, max * sizeof *compiler->plan->upstreams);
     if (!compiler->plan->upstreams || !names_init(compiler->reading, &compiler->upstreams, max))
         return false;
     for (size_t i = 0; i < written->upstreams.n; i++) {
-        struct upstream_spec *spec =
-            items[i].url.place
-                ? add_upstream(compiler, items[i].name.text, &items[i].url, &items[i])
-                : NULL;
+        struct upstream_spec *spec = items[i].url.place ? add_upstream(compiler, items[i].name.text,
+                                                                       &items[i].url, &items[i])
+                                                        : NULL;
         names_add(&compiler->upstreams, items[i].name.text, spec);
     }
     return true;
@@ -281,7 +283,9 @@ const struct upstream_spec *find_upstream(struct compiler *compiler, const struc
         return spec;
     if (is_url(what->text))
         return add_url(compiler, what);
-    struct str near = names_near(&compiler->upstreams, what->text);
+    struct str near = {0};
+    if (is_heard(compiler->reading))
+        near = names_near(&compiler->upstreams, what->text);
     if (near.n)
         phrase(hint, sizeof hint, "did you mean \"%.*s\"?", EXCERPT_ARG(near));
     else

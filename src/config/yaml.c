@@ -1,9 +1,9 @@
 /* Builds the tree from libyaml's events. */
 #include "corsd/config/yaml.h"
-#include "corsd/config/characters.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <yaml.h>
+#include "corsd/config/characters.h"
 
 struct anchor {
     struct str name;
@@ -171,7 +171,8 @@ static void report_syntax(struct builder *builder)
                             (unsigned)(str_trim(before).p - before.p) + 1};
     }
     if (str_from(line, parser->problem_mark.column).n &&
-        line.p[parser->problem_mark.column] == '\t' && str_starts(str_of(problem), STR("found ch"))) {
+        line.p[parser->problem_mark.column] == '\t' &&
+        str_starts(str_of(problem), STR("found ch"))) {
         message = "a tab where YAML wants spaces";
         hint = "indent with spaces only";
     }
@@ -270,7 +271,8 @@ static void refuse_control(struct builder *builder, struct node *node)
     for (struct str rest = node->text; rest.n;) {
         size_t n = utf8_read(rest, &c);
         if (is_break(c)) {
-            fault(builder->reading, node, "write it in one line", "a value cannot hold a line break");
+            fault(builder->reading, node, "write it in one line",
+                  "a value cannot hold a line break");
             node->kind = NODE_BAD;
             return;
         }
@@ -507,8 +509,8 @@ struct node *yaml_parse(struct reading *reading, const struct place_file *file)
         return NULL;
     }
     yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&builder.parser, (const unsigned char *)(file->text.n ? file->text.p : ""),
-                                 file->text.n);
+    yaml_parser_set_input_string(
+        &builder.parser, (const unsigned char *)(file->text.n ? file->text.p : ""), file->text.n);
     ok = build(&builder);
     yaml_parser_delete(&builder.parser);
     free(builder.stack);

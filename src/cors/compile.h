@@ -20,6 +20,6 @@ void complain_no_memory(struct compile *compile);
 /* names.c: the three lists of a rule, checked and copied. False out of memory (reported). */
 MUST_USE bool compile_names(struct compile *compile, const struct rule_spec *spec,
                             struct rule *rule);
-/* lines.c: the ready header lines of a rule whose fields are set. False out of memory (reported). */
+/* lines.c: the ready lines of a rule whose fields are set. False out of memory (reported). */
 MUST_USE bool compile_lines(struct compile *compile, const struct rule_spec *spec,
                             struct rule *rule);

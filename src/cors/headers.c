@@ -1,4 +1,4 @@
-/* Writing the header lines that a verdict gives a right to, and taking out what stands against it. */
+/* Writing the lines that a verdict gives a right to, and taking out what stands against it. */
 #include "corsd/cors/headers.h"
 
 static bool acts(const struct policy *policy)

@@ -16,7 +16,7 @@ static void add_list(struct buf *out, struct str name, struct str_list list)
     buf_add(out, STR("\r\n"));
 }
 
-/* Fetch: under credentials browsers take "*" literally, so it is answered by name (DESIGN rule 6). */
+/* Fetch: under credentials browsers take "*" literally; it is answered by name (DESIGN rule 6). */
 static void add_star_or_list(struct buf *out, struct str name, bool any, struct str star,
                              bool credentials, struct str_list list)
 {

@@ -26,7 +26,7 @@ struct pieces {
 
 /* --- saying what is wrong --------------------------------------------------------------------- */
 
-/* "https://a.example" in quotes, cut where it is long, with '?' for what a terminal would act on. */
+/* The text in quotes, cut where it is long, with '?' for what a terminal would act on. */
 static void quote(struct str text, char out[QUOTED_MAX])
 {
     size_t n = text.n < QUOTED_MAX - 6 ? text.n : QUOTED_MAX - 6;

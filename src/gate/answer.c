@@ -54,7 +54,8 @@ static void body_text(struct buf *out, const struct decision *decision)
 
 static void special_lines(struct buf *out, const struct decision *decision)
 {
-    static const struct str allow = STR_INIT("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+    static const struct str allow =
+        STR_INIT("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
     if (decision->cause == CAUSE_METHOD_REFUSED || decision->own == OWN_OPTIONS)
         buf_add(out, allow);
     if (gate_answer_status(decision) == 503)

@@ -5,7 +5,8 @@ static void item(struct buf *out, const char *name, struct str value)
 {
     buf_add(out, str_of(name));
     for (size_t i = 0; i < value.n; i++) /* a name may hold what a header cannot */
-        buf_add_char(out, value.p[i] > ' ' && value.p[i] < 0x7f && value.p[i] != ';' ? value.p[i] : '?');
+        buf_add_char(out,
+                     value.p[i] > ' ' && value.p[i] < 0x7f && value.p[i] != ';' ? value.p[i] : '?');
 }
 
 void gate_decision_line(struct buf *out, const struct gate *gate, const struct decision *decision)
@@ -22,7 +23,8 @@ void gate_decision_line(struct buf *out, const struct gate *gate, const struct d
         item(out, "; missing=", verdict->missing);
     if (decision->policy) {
         item(out, "; policy=", decision->policy->name);
-        item(out, "; mode=", decision->policy->traits.mode == MODE_REPORT ? STR("report") : STR("enforce"));
+        item(out, "; mode=",
+             decision->policy->traits.mode == MODE_REPORT ? STR("report") : STR("enforce"));
     }
     if (verdict->rule) {
         buf_add(out, STR("; rule="));

@@ -189,8 +189,8 @@ static bool facts(const struct head *head, const struct peer *peer, struct arena
     cors->n_request_method = (unsigned)head_count(head, FIELD_ACCESS_CONTROL_REQUEST_METHOD);
     cors->has_request_method = cors->n_request_method > 0;
     cors->request_method = head_value(head, FIELD_ACCESS_CONTROL_REQUEST_METHOD);
-    cors->private_network = str_eq_nocase(
-        head_value(head, FIELD_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK), STR("true"));
+    cors->private_network =
+        str_eq_nocase(head_value(head, FIELD_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK), STR("true"));
     return request_headers(head, arena, cors);
 }
 
@@ -271,8 +271,8 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
         return;
     }
     answer(out, OWN_ERROR, cause);
-    out->keep_alive = out->keep_alive && cause == CAUSE_METHOD_REFUSED &&
-                      out->body.kind == BODY_NONE;
+    out->keep_alive =
+        out->keep_alive && cause == CAUSE_METHOD_REFUSED && out->body.kind == BODY_NONE;
 }
 
 void gate_unreadable(const struct gate *gate, enum http_cause cause, struct decision *out)

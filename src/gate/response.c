@@ -125,9 +125,8 @@ static void drop_hops(struct head *head, const struct response *response)
 static void connection_lines(struct buf *out, const struct decision *decision,
                              const struct head *head, const struct response *response)
 {
-    bool head_of_chunked =
-        decision->method == METHOD_HEAD && head_has(head, FIELD_TRANSFER_ENCODING) &&
-        decision->minor;
+    bool head_of_chunked = decision->method == METHOD_HEAD &&
+                           head_has(head, FIELD_TRANSFER_ENCODING) && decision->minor;
     if (response->kind == RESPONSE_SWITCH)
         buf_add(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
     if (response->kind != RESPONSE_FINAL)

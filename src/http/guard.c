@@ -98,7 +98,8 @@ enum guard_result guard_scan(struct guard *guard, struct str bytes,
                              const struct guard_limits *limits)
 {
     /* Bytes past the limit are not looked at: what lies there is the limit's fault. */
-    size_t end = bytes.n - guard->start > limits->bytes ? guard->start + limits->bytes + 1 : bytes.n;
+    size_t end =
+        bytes.n - guard->start > limits->bytes ? guard->start + limits->bytes + 1 : bytes.n;
     const unsigned char *p = (const unsigned char *)bytes.p;
     size_t i = guard->at;
     while (i < end) {

@@ -22,8 +22,8 @@ int stream_open(struct stream *stream, struct event_base *base, int fd,
                 void (*on_event)(struct stream *, short what))
 {
     *stream = (struct stream){.fd = fd, .on_event = on_event};
-    if (event_assign(&stream->event, base, fd,
-                     EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_edge, stream) == 0 &&
+    if (event_assign(&stream->event, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+                     on_edge, stream) == 0 &&
         event_add(&stream->event, NULL) == 0)
         return 0;
     int error = errno ? errno : ENOMEM;

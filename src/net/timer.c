@@ -1,9 +1,9 @@
 /* A single wheel: what lies beyond its turn waits in the last slot and is queued again. */
 #include "corsd/net/timer.h"
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdlib.h>
 #include <time.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 
 enum { TICK_MS = 16, SLOTS = 2048 }; /* one turn: 32 s */
 
@@ -38,7 +38,8 @@ static void arm(struct timers *timers, uint32_t tick)
 {
     uint32_t now = tick_now();
     uint64_t ms = is_before(now, tick) ? (uint64_t)(tick - now) * TICK_MS : 1;
-    struct timeval wait = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    struct timeval wait = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000) * 1000};
     timers->armed = tick;
     timers->waits = event_add(&timers->event, &wait) == 0;
 }

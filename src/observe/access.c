@@ -1,7 +1,7 @@
 /* The fields of an access line, in their one order. */
 #include "corsd/observe/access.h"
-#include "corsd/base/json.h"
 #include <stdio.h>
+#include "corsd/base/json.h"
 
 enum { TIME_TEXT = 32 };
 

@@ -46,8 +46,8 @@ static size_t prefix(char *out, size_t size, enum log_level level, bool bare)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     size_t n = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &utc);
-    return n + (size_t)snprintf(out + n, size - n, ".%03ldZ %s: ", now.tv_nsec / 1000000,
-                                words[level]);
+    return n +
+           (size_t)snprintf(out + n, size - n, ".%03ldZ %s: ", now.tv_nsec / 1000000, words[level]);
 }
 
 void log_line(const struct log *log, enum log_level level, const char *format, ...)

@@ -1,9 +1,9 @@
 /* The life of a plan: made empty, filled by config/, sealed, shared, and freed with its last
  * reference. */
 #include "corsd/plan/plan.h"
-#include "corsd/plan/route.h"
 #include <assert.h>
 #include <stdlib.h>
+#include "corsd/plan/route.h"
 
 struct plan *plan_create(void)
 {

@@ -1,10 +1,11 @@
 /* Reading heads off a connection, one exchange after the other. */
-#include "exchange.h"
-#include "record.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "corsd/base/owner.h"
+#include "exchange.h"
+#include "record.h"
 
 enum {
     EXCHANGES_A_TURN = 16,
@@ -16,12 +17,12 @@ enum {
 
 static struct client *of_stream(struct stream *stream)
 {
-    return (struct client *)((char *)stream - offsetof(struct client, stream));
+    return OWNER_OF(stream, struct client, stream);
 }
 
 static void release(struct retired *retired)
 {
-    free((char *)retired - offsetof(struct client, retired));
+    free(OWNER_OF(retired, struct client, retired));
 }
 
 static void unlist(struct client *client)
@@ -148,7 +149,9 @@ static enum progress next_head(struct client *client)
         }
         switch (guard_scan(&client->guard, bytes, &bounds)) {
         case GUARD_MORE: continue;
-        case GUARD_FAULT: exchange_refuse(client, (enum http_cause)client->guard.cause); return RUNS;
+        case GUARD_FAULT:
+            exchange_refuse(client, (enum http_cause)client->guard.cause);
+            return RUNS;
         case GUARD_WHOLE: exchange_begin(client); return RUNS;
         }
     }
@@ -216,7 +219,7 @@ static bool is_still_writing(struct client *client)
 
 static void on_time(struct timer *timer)
 {
-    struct client *client = (struct client *)((char *)timer - offsetof(struct client, timer));
+    struct client *client = OWNER_OF(timer, struct client, timer);
     loop_enter(client->loop);
     if (client->exchange)
         exchange_event(client->exchange, EVENT_TIMEOUT);

@@ -1,7 +1,7 @@
 /* A client's connection: heads come in, exchanges take turns on it, one at a time and in order. */
 #pragma once
-#include "loop_state.h"
 #include <netinet/in.h>
+#include "loop_state.h"
 
 struct client {
     struct stream stream;

@@ -1,10 +1,10 @@
 /* Counts over all loops that limits are about: connections in all, and of one client. Touched when
  * a connection begins or ends, never by a request. */
-#include "loop_state.h"
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include "loop_state.h"
 
 enum { SLOTS = 4096, RESERVE = 64 };
 

@@ -1,13 +1,13 @@
 /* The exchange's machine: exchange_step() alone writes the stage. */
 #include "exchange.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
 #include "corsd/gate/answer.h"
 #include "corsd/gate/forward.h"
 #include "corsd/http/bare_lf.h"
 #include "corsd/http/edit.h"
 #include "record.h"
-#include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
 
 #define BIT(stage) (1u << (stage))
 
@@ -129,7 +129,9 @@ static enum stage answer(struct exchange *ex)
     bool unread = decision->body.kind != BODY_NONE && !ex->up.read_all;
     bool close = !decision->keep_alive || unread || loop->draining;
     ex->cause = decision->cause;
-    ex->client_end = !close ? CLIENT_KEEPS : decision->cause || unread ? CLIENT_LINGERS : CLIENT_CLOSES;
+    ex->client_end = !close                      ? CLIENT_KEEPS
+                     : decision->cause || unread ? CLIENT_LINGERS
+                                                 : CLIENT_CLOSES;
     loop->out.n = 0;
     loop->out.failed = false;
     gate_answer(&loop->out, &loop->gate, decision, close);
@@ -145,7 +147,8 @@ static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
         conn_close(ex->conn);
     ex->conn = NULL;
     if (ex->answered || !http_causes[cause].status)
-        return done(ex, cause, ex->response.sent_as == BODY_UNTIL_CLOSE ? CLIENT_ABORTS : CLIENT_CLOSES);
+        return done(ex, cause,
+                    ex->response.sent_as == BODY_UNTIL_CLOSE ? CLIENT_ABORTS : CLIENT_CLOSES);
     ex->decision.own = OWN_ERROR;
     ex->decision.cause = cause;
     return answer(ex);
@@ -199,8 +202,8 @@ static enum stage answer_on(struct exchange *ex, enum occasion event)
     struct inbox nothing = {0};
     struct relay_tools tools = loop_tools(ex->loop, &ex->loop->from_servers);
     (void)event;
-    return answered(ex, relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream,
-                                   (struct str){0}));
+    return answered(
+        ex, relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream, (struct str){0}));
 }
 
 /* A client's end while nobody reads it: half-closed is fine, it still waits for its answer. */
@@ -240,8 +243,8 @@ static enum stage send_request(struct exchange *ex)
     if (is_sent(ex))
         return STAGES;
     ex->head_sent = true;
-    switch (relay_move(&ex->up, &tools, &ex->client->inbox, &ex->client->stream,
-                       &ex->conn->stream, head)) {
+    switch (relay_move(&ex->up, &tools, &ex->client->inbox, &ex->client->stream, &ex->conn->stream,
+                       head)) {
     case RELAY_DONE: ex->sent_ms = timer_now_ms(); break;
     case RELAY_AGAIN: loop_again(loop, ex->client); break;
     case RELAY_CUT:
@@ -554,11 +557,11 @@ static uint64_t response_timeout(const struct exchange *ex)
 static struct deadline request_deadline(const struct exchange *ex, struct deadline none)
 {
     const struct plan *plan = plan_of(ex);
-    uint64_t client =
-        relay_client_deadline(&ex->up, plan->timeouts.body, plan->limits.min_rate);
+    uint64_t client = relay_client_deadline(&ex->up, plan->timeouts.body, plan->limits.min_rate);
     struct deadline deadline = earlier(none, client, CAUSE_BODY_TIMEOUT);
     if (ex->up.state == RELAY_ON_SINK)
-        deadline = earlier(deadline, ex->up.since_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
+        deadline =
+            earlier(deadline, ex->up.since_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
     return deadline;
 }
 
@@ -566,8 +569,7 @@ static struct deadline response_deadline(const struct exchange *ex, struct deadl
 {
     const struct plan *plan = plan_of(ex);
     uint64_t silence = ex->response.event_stream ? plan->timeouts.tunnel : response_timeout(ex);
-    uint64_t client =
-        relay_client_deadline(&ex->down, plan->timeouts.body, plan->limits.min_rate);
+    uint64_t client = relay_client_deadline(&ex->down, plan->timeouts.body, plan->limits.min_rate);
     struct deadline deadline = earlier(none, client, CAUSE_CLIENT_STALLED);
     if (ex->down.state == RELAY_ON_SOURCE)
         deadline = earlier(deadline, ex->down.since_ms + silence, CAUSE_UPSTREAM_SILENT);
@@ -581,8 +583,8 @@ static struct deadline deadline_of(const struct exchange *ex)
     uint64_t moved;
     switch (ex->stage) {
     case STAGE_ANSWER:
-        return earlier(none, relay_client_deadline(&ex->down, plan->timeouts.body,
-                                                   plan->limits.min_rate),
+        return earlier(none,
+                       relay_client_deadline(&ex->down, plan->timeouts.body, plan->limits.min_rate),
                        CAUSE_CLIENT_STALLED);
     case STAGE_CONNECT:
         return earlier(none, ex->stage_ms + ex->decision.route->upstream->connect_timeout_ms,
@@ -680,7 +682,8 @@ const char *const exchange_stage_names[STAGES] = {
 
 static const struct {
     unsigned next;                                   /* the edges drawn in docs/architecture.md */
-    enum stage (*on)(struct exchange *, enum occasion); /* the next stage, or its own: keep waiting */
+    enum stage (*on)(struct exchange *,
+                     enum occasion); /* the next stage, or its own: keep waiting */
 } stages[STAGES] = {
     [STAGE_START] = {BIT(STAGE_ANSWER) | BIT(STAGE_CONNECT) | BIT(STAGE_AWAIT) | BIT(STAGE_DONE),
                      start_on},

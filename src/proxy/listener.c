@@ -1,6 +1,5 @@
 /* Accepting: in bounded batches, paused where there is no room. */
 #include "corsd/proxy/listener.h"
-#include "client.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -8,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "client.h"
+#include "corsd/base/owner.h"
 
 enum { BACKLOG = 4096, ACCEPTS_A_TURN = 64, PAUSE_MS = 50 };
 
@@ -92,8 +93,7 @@ static void pause_for_a_while(struct listener *listener)
 
 static void resume(struct timer *timer)
 {
-    struct listener *listener =
-        (struct listener *)((char *)timer - offsetof(struct listener, timer));
+    struct listener *listener = OWNER_OF(timer, struct listener, timer);
     event_add(&listener->event, NULL);
 }
 
@@ -154,7 +154,8 @@ bool loop_listen(struct loop *loop, int fd, bool tls)
         return false;
     *listener = (struct listener){.loop = loop, .fd = fd, .tls = tls};
     listener->timer.fire = resume;
-    if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) < 0 ||
+    if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) <
+            0 ||
         event_add(&listener->event, NULL) < 0) {
         free(listener);
         return false;

@@ -1,9 +1,10 @@
 /* Birth, life and end of a loop's share: plans taken, memory given back, drains. */
 #include "corsd/proxy/loop.h"
-#include "exchange.h"
-#include "record.h"
 #include <stdlib.h>
 #include <time.h>
+#include "corsd/base/owner.h"
+#include "exchange.h"
+#include "record.h"
 
 enum {
     HEAD_SPACE = 8 * 1024, /* what corsd may add to a head that is at its limit */
@@ -187,7 +188,8 @@ bool loop_take_plan(struct loop *loop, struct plan *plan)
     loop->n_upstreams = plan->n_upstreams;
     loop->use = use;
     loop->gate.plan = plan;
-    loop->out.max = loop->trailers.max = loop->repaired.max = plan->limits.header_size * 2 + HEAD_SPACE;
+    loop->out.max = loop->trailers.max = loop->repaired.max =
+        plan->limits.header_size * 2 + HEAD_SPACE;
     if (old && !old->exchanges)
         plan_use_destroy(old);
     return true;
@@ -197,12 +199,13 @@ bool loop_take_plan(struct loop *loop, struct plan *plan)
 
 static void renew_date(struct timer *timer)
 {
-    struct loop *loop = (struct loop *)((char *)timer - offsetof(struct loop, date_timer));
+    struct loop *loop = OWNER_OF(timer, struct loop, date_timer);
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
     /* RFC 9110 §5.6.7; the names are the C locale's, which corsd never leaves. */
-    size_t n = strftime(loop->date_line, sizeof loop->date_line, "Date: %a, %d %b %Y %T GMT\r\n", &utc);
+    size_t n =
+        strftime(loop->date_line, sizeof loop->date_line, "Date: %a, %d %b %Y %T GMT\r\n", &utc);
     loop->gate.date = (struct str){loop->date_line, n};
     if (loop->n_clients)
         timer_set(loop->timers, timer, DATE_MS);
@@ -216,7 +219,7 @@ void loop_wake_clock(struct loop *loop)
 
 static void write_access(struct timer *timer)
 {
-    record_flush((struct loop *)((char *)timer - offsetof(struct loop, access_timer)));
+    record_flush(OWNER_OF(timer, struct loop, access_timer));
 }
 
 /* --- birth and end ---------------------------------------------------------------------------- */

@@ -1,10 +1,10 @@
 /* One exchange → one access line and its counts. */
 #include "record.h"
+#include <stdio.h>
+#include <unistd.h>
 #include "corsd/gate/forward.h"
 #include "corsd/observe/access.h"
 #include "corsd/plan/place.h"
-#include <stdio.h>
-#include <unistd.h>
 
 enum { FLUSH_BYTES = 16 * 1024, FLUSH_MS = 500, LINES_MAX = 1 << 20 };
 

@@ -1,10 +1,10 @@
 /* Source → decoder → frame → sink, one writev a block. */
 #include "relay.h"
+#include <errno.h>
+#include <stdlib.h>
 #include "corsd/gate/forward.h"
 #include "corsd/http/edit.h"
 #include "corsd/net/timer.h"
-#include <errno.h>
-#include <stdlib.h>
 
 enum { BLOCKS_A_TURN = 16, PARTS = 6 };
 

@@ -1,11 +1,12 @@
 /* Pools: a stack a loop and upstream, so that the warmest connection is used and the rest age out. */
 #include "upstream.h"
-#include "exchange.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "corsd/base/owner.h"
+#include "exchange.h"
 
 /* A server that closes after N idle seconds must not be raced to it (DESIGN §1, idle_timeout). */
 enum { HINT_MARGIN_MS = 1000 };
@@ -43,12 +44,12 @@ void upstream_retire(struct upstream *upstream)
 
 static struct conn *of_stream(struct stream *stream)
 {
-    return (struct conn *)((char *)stream - offsetof(struct conn, stream));
+    return OWNER_OF(stream, struct conn, stream);
 }
 
 static void release(struct retired *retired)
 {
-    struct conn *conn = (struct conn *)((char *)retired - offsetof(struct conn, retired));
+    struct conn *conn = OWNER_OF(retired, struct conn, retired);
     upstream_drop(conn->upstream);
     free(conn);
 }
@@ -90,7 +91,7 @@ static void on_event(struct stream *stream, short what)
 
 static void on_idle(struct timer *timer)
 {
-    conn_close((struct conn *)((char *)timer - offsetof(struct conn, timer)));
+    conn_close(OWNER_OF(timer, struct conn, timer));
 }
 
 struct conn *conn_take(struct upstream *upstream, uint64_t fresh_ms)

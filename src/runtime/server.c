@@ -1,12 +1,5 @@
 /* The main thread: starts workers, waits for signals, and sees everything end. */
 #include "corsd/runtime/server.h"
-#include "corsd/config/diagnostic.h"
-#include "corsd/net/timer.h"
-#include "corsd/plan/plan.h"
-#include "corsd/proxy/listener.h"
-#include "corsd/runtime/cpus.h"
-#include "signals.h"
-#include "worker.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,6 +8,13 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "corsd/config/diagnostic.h"
+#include "corsd/net/timer.h"
+#include "corsd/plan/plan.h"
+#include "corsd/proxy/listener.h"
+#include "corsd/runtime/cpus.h"
+#include "signals.h"
+#include "worker.h"
 
 enum phase { RUNNING, DELAYED /* drain_delay runs */, DRAINING, ENDED };
 enum { POLL_MS = 20, MESSAGES_MAX = 1 << 20 };
@@ -40,7 +40,8 @@ struct server {
 /* Port 0: the sockets of the other workers get the port that the first was given. */
 static void learn_port(int fd, struct listener_spec *spec)
 {
-    if (spec->address.at.ss_family != AF_UNIX && !address_port((struct sockaddr *)&spec->address.at))
+    if (spec->address.at.ss_family != AF_UNIX &&
+        !address_port((struct sockaddr *)&spec->address.at))
         getsockname(fd, (struct sockaddr *)&spec->address.at, &spec->address.size);
 }
 
@@ -57,8 +58,8 @@ static bool open_listener(struct server *server, struct listener_spec *spec, int
 {
     bool shared = spec->address.at.ss_family == AF_UNIX || server->n_workers == 1;
     int fd = listener_open(spec, false);
-    if (fd == -EAFNOSUPPORT && spec->address.at.ss_family == AF_INET6 &&
-        spec->text.n && spec->text.p[0] == ':') {
+    if (fd == -EAFNOSUPPORT && spec->address.at.ss_family == AF_INET6 && spec->text.n &&
+        spec->text.p[0] == ':') {
         uint16_t port = address_port((struct sockaddr *)&spec->address.at);
         if (address_of_ip(STR("0.0.0.0"), port, &spec->address))
             fd = listener_open(spec, false); /* a machine without IPv6 */

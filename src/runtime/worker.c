@@ -1,14 +1,14 @@
 /* A thread that runs one loop, woken by an eventfd when its mailbox has something. */
 #include "worker.h"
-#include "corsd/net/timer.h"
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include "corsd/net/timer.h"
 
 enum { ORDER_DRAIN = 1, ORDER_STOP = 2, CHECK_MS = 20 };
 

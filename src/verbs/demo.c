@@ -70,21 +70,18 @@ static uint16_t port_after(struct demo *demo, unsigned after)
     return demo_port_probe(&port, &demo->ipv6) == 0 ? port : 0;
 }
 
-static bool start_servers(struct demo *demo)
+static bool choose_ports(struct demo *demo)
 {
-    int failure =
-        demo_server_create(&demo->page_server, demo->wanted, demo_page_answer, &demo->page);
+    int failure = demo_server_create(&demo->page_server, demo->wanted);
     if (failure == -EADDRINUSE && !demo->chosen)
-        failure = demo_server_create(&demo->page_server, 0, demo_page_answer, &demo->page);
+        failure = demo_server_create(&demo->page_server, 0);
     if (failure != 0) {
         fprintf(stderr, "corsd demo: cannot listen at localhost:%u: %s\n", demo->wanted,
                 strerror(-failure));
         return false;
     }
-    demo->page_port = demo_server_port(demo->page_server);
-    demo->backend_port = port_after(demo, 1);
-    failure = demo_server_create(&demo->backend_server, demo->backend_port, demo_backend_answer,
-                                 demo->backend);
+    demo->page.port = demo->page_port = demo_server_port(demo->page_server);
+    failure = demo_server_create(&demo->backend_server, port_after(demo, 1));
     if (failure != 0) {
         fprintf(stderr, "corsd demo: no port for the backend: %s\n", strerror(-failure));
         return false;
@@ -92,6 +89,16 @@ static bool start_servers(struct demo *demo)
     demo->backend_port = demo_server_port(demo->backend_server);
     demo->corsd_port = port_after(demo, 2);
     return true;
+}
+
+static bool start_servers(struct demo *demo)
+{
+    int failure = demo_server_start(demo->page_server, demo_page_answer, &demo->page);
+    if (failure == 0)
+        failure = demo_server_start(demo->backend_server, demo_backend_answer, demo->backend);
+    if (failure != 0)
+        fprintf(stderr, "corsd demo: cannot start a thread: %s\n", strerror(-failure));
+    return failure == 0;
 }
 
 static void write_policy(struct demo *demo)
@@ -171,11 +178,12 @@ int verb_demo(int argc, char **argv)
         return code;
     code = 1;
     demo.backend = demo.page.backend = demo_backend_create(demo.colour);
-    if (!demo.backend || !start_servers(&demo))
+    if (!demo.backend || !choose_ports(&demo))
         goto out;
-    demo.page.port = demo.page_port;
     write_policy(&demo);
     write_config(&demo);
+    if (!start_servers(&demo))
+        goto out;
     struct plan *plan = make_plan(&demo);
     if (plan)
         code = server_run(plan, &(struct config_source){0}, print_addresses, &demo);

@@ -16,11 +16,12 @@ struct demo_call { /* one request, read whole; lives as long as its handler runs
 typedef void demo_handler(void *ctx, struct demo_call *call);
 
 struct demo_server;
-/* Listens on 127.0.0.1 and, where the machine has it, [::1]; port 0: any free one. Returns 0 or a
- * negative errno. The handler is called from many threads at once, until demo_server_destroy,
- * which cuts every wait short and returns after the last one is through. */
-MUST_USE int demo_server_create(struct demo_server **out, uint16_t port, demo_handler *handler,
-                                void *ctx);
+/* Listens on 127.0.0.1 and, where the machine has it, [::1]; port 0: any free one. Who connects now
+ * waits for demo_server_start. Both return 0 or a negative errno. */
+MUST_USE int demo_server_create(struct demo_server **out, uint16_t port);
+/* From now on the handler is called, from many threads at once. */
+MUST_USE int demo_server_start(struct demo_server *server, demo_handler *handler, void *ctx);
+/* Cuts every wait short, and returns after the last handler is through. */
 void demo_server_destroy(struct demo_server *server);
 uint16_t demo_server_port(const struct demo_server *server);
 /* Whether a server could listen at *port; 0 becomes a port that is free. *ipv6: [::1] too. */

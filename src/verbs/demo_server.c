@@ -31,6 +31,7 @@ struct demo_server {
     uint16_t port;
     int listeners[2]; /* IPv4 and IPv6; -1: none */
     int stop;         /* an eventfd, readable once the server is to end */
+    bool started;     /* the thread below is there */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t quiet; /* connections fell to 0 */
@@ -376,33 +377,24 @@ int demo_port_probe(uint16_t *port, bool *ipv6)
 }
 
 /* Signals belong to the main thread, so this one and its children block them all. */
-static int start_thread(struct demo_server *server)
+int demo_server_start(struct demo_server *server, demo_handler *handler, void *ctx)
 {
+    server->handler = handler;
+    server->ctx = ctx;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = pthread_create(&server->thread, NULL, listener_thread, server);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    server->started = failure == 0;
     return -failure;
 }
 
-static void release(struct demo_server *server)
-{
-    close_both(server->listeners);
-    if (server->stop >= 0)
-        close(server->stop);
-    pthread_cond_destroy(&server->quiet);
-    pthread_mutex_destroy(&server->lock);
-    free(server);
-}
-
-int demo_server_create(struct demo_server **out, uint16_t port, demo_handler *handler, void *ctx)
+int demo_server_create(struct demo_server **out, uint16_t port)
 {
     struct demo_server *server = calloc(1, sizeof *server);
     if (!server)
         return -ENOMEM;
-    server->handler = handler;
-    server->ctx = ctx;
     server->listeners[0] = server->listeners[1] = -1;
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->quiet, NULL);
@@ -410,26 +402,34 @@ int demo_server_create(struct demo_server **out, uint16_t port, demo_handler *ha
     server->port = port;
     int failure = server->stop < 0 ? -errno : listen_both(server->listeners, &server->port);
     if (failure == 0)
-        failure = start_thread(server);
-    if (failure != 0) {
-        release(server);
-        return failure;
-    }
-    *out = server;
-    return 0;
+        *out = server;
+    else
+        demo_server_destroy(server);
+    return failure;
 }
 
-void demo_server_destroy(struct demo_server *server)
+static void wait_for_threads(struct demo_server *server)
 {
-    if (!server)
-        return;
     eventfd_write(server->stop, 1);
     pthread_join(server->thread, NULL);
     pthread_mutex_lock(&server->lock);
     while (server->connections > 0)
         pthread_cond_wait(&server->quiet, &server->lock);
     pthread_mutex_unlock(&server->lock);
-    release(server);
+}
+
+void demo_server_destroy(struct demo_server *server)
+{
+    if (!server)
+        return;
+    if (server->started)
+        wait_for_threads(server);
+    close_both(server->listeners);
+    if (server->stop >= 0)
+        close(server->stop);
+    pthread_cond_destroy(&server->quiet);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
 }
 
 uint16_t demo_server_port(const struct demo_server *server)

@@ -1,12 +1,12 @@
 /* `corsd`: loads a configuration and serves until told to stop. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include "corsd/config/config.h"
 #include "corsd/config/diagnostic.h"
 #include "corsd/plan/plan.h"
 #include "corsd/runtime/server.h"
 #include "corsd/verbs/verbs.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 extern char **environ;
 

@@ -26,7 +26,7 @@ int verb_schema(int argc, char **argv)
         const char *flag;
         void (*describe)(struct buf *out);
     } forms[] = {{"--man", describe_manual}, {"--markdown", describe_markdown}};
-    void (*describe)(struct buf *out) = argc < 2 ? describe_schema : NULL;
+    void (*describe)(struct buf * out) = argc < 2 ? describe_schema : NULL;
     struct buf out = BUF_INIT(OUTPUT_MAX);
     if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
         fputs(help, stdout);

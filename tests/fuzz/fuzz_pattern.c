@@ -1,5 +1,5 @@
-/* Patterns × origins: a set against the naive reading of each pattern. The input is lines: an origin
- * after '>', else a pattern; '/' in front starts the next rule, '!' lets it cross public suffixes.
+/* Patterns × origins: a set against the naive reading of each pattern. The input is lines: after
+ * '>' an origin, else a pattern; '/' in front starts the next rule, '!' frees it of the suffixes.
  * Laws: what was normalised reads back as itself; an exact pattern is an origin; each pattern's own
  * near misses, and each origin, lead to the rule that the naive reading finds. */
 #include <stdio.h>

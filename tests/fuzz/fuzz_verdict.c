@@ -1,7 +1,8 @@
 /* Policies × requests × backends: the laws of ../unit/cors/laws.h. The input is lines: the first
- * byte of all chooses a policy, the rest of that line is the method; then 'o' an Origin, 'm' and 'n'
- * an Access-Control-Request-Method and -Headers, 'h' the host, 'w' a handshake, 'c' a cookie, 's'
- * Sec-Fetch-Site: same-origin, 'f' a field of the backend. Values are such as the guard lets pass. */
+ * byte of all chooses a policy, the rest of that line is the method; then 'o' an Origin, 'm' and
+ * 'n' an Access-Control-Request-Method and -Headers, 'h' the host, 'w' a handshake, 'c' a cookie,
+ * 's' Sec-Fetch-Site: same-origin, 'f' a field of the backend. Values are such as the guard passes.
+ */
 #include <stdlib.h>
 #include "../unit/cors/fixture.h"
 #include "../unit/cors/laws.h"
@@ -17,13 +18,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const policies[] = {
     "origins=https://a.example",
-    "origins=https://a.example,https://*.b.example,http://localhost:* methods=PUT headers=X-A credentials age=60",
+    "origins=https://a.example,https://*.b.example,http://localhost:* methods=PUT "
+    "headers=X-A credentials age=60",
     "origins=https://a.example methods=* headers=* expose=* credentials ; timing corp pna",
     "origins=https://a.example methods=* headers=*,Authorization expose=* ; keep reject",
     "origins=*",
     "origins=* methods=* headers=* expose=* ; enforce_methods timing",
     "origins=https://a.example credentials headers=* / origins=* ; keep timing",
-    "origins=null,tauri://localhost,https://pr-*.example.com methods=PUT,patch ; reject enforce_methods",
+    "origins=null,tauri://localhost,https://pr-*.example.com methods=PUT,patch ; reject "
+    "enforce_methods",
     "origins=https://a.example / origins=https://*.a.example credentials expose=* ; ws_any pna",
     "origins=https://a.example credentials methods=* headers=* expose=* ; report",
 };

@@ -3,9 +3,9 @@
  * The parameter is a number because that process has other addresses: a parameter that holds a
  * pointer crashes in a PIE build. Past some dozens of rows, loop in one Test(). */
 #pragma once
+#include <stddef.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
-#include <stddef.h>
 
 #define TEST_ROWS(suite, name, rows)                                                               \
     ParameterizedTestParameters(suite, name)                                                       \

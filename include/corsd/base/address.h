@@ -1,8 +1,8 @@
 /* Where a socket is: host:port of an IP address, a unix path; and blocks of addresses (CIDR).
  * Pure but for reading no file and asking no name server: names other than localhost are refused. */
 #pragma once
-#include "corsd/base/str.h"
 #include <sys/socket.h>
+#include "corsd/base/str.h"
 
 enum address_fault {
     ADDRESS_OK,

@@ -61,7 +61,8 @@ struct key {
 extern const struct key root_key;     /* a section: the whole configuration */
 extern const struct key upstream_item, route_item;
 extern const struct key rule_item;    /* a section: one rule of a policy */
-extern const struct key *const key_tables[]; /* every section, as the manual's chapters; NULL ends */
+extern const struct key
+    *const key_tables[]; /* every section, as the manual's chapters; NULL ends */
 
 /* NULL where no key has this name. */
 const struct key *key_named(const struct key *keys, struct str name);

@@ -23,6 +23,8 @@ void fault(struct reading *reading, const void *place, const char *hint, const c
     __attribute__((format(printf, 4, 5)));
 void warn(struct reading *reading, const void *place, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Whether one more message is kept: else its hint is not worth the search. */
+bool is_heard(const struct reading *reading);
 /* Cleared memory that lives as long as the plan; NULL and out_of_memory. */
 MUST_USE void *take(struct reading *reading, size_t size);
 MUST_USE struct str keep(struct reading *reading, struct str text); /* a copy; p NULL likewise */

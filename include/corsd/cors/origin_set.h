@@ -1,6 +1,7 @@
 /* Patterns of origins, each with the number of its rule → the first rule that matches an origin, in
  * one look-up: 100,000 exact origins cost what one costs, and wildcards cost by the shape of the
- * origin, not by their number. Filled, sealed, then immutable and shared by all threads; one owner. */
+ * origin, not by their number. Filled, sealed, then immutable and shared by all threads. One owner.
+ */
 #pragma once
 #include "corsd/base/str.h"
 
@@ -30,7 +31,7 @@ MUST_USE bool origin_set_seal(struct origin_set *set);
 /* Whether some origin leads to this rule: one of its patterns is not covered by an earlier rule's.
  * A pattern covered by several together counts as not covered. */
 bool origin_set_reaches(const struct origin_set *set, uint16_t rule);
-/* The first rule that matches, "null" included, or ORIGIN_SET_NO_RULE. No allocation, bounded work. */
+/* The first rule that matches, "null" included, or ORIGIN_SET_NO_RULE. No allocation. */
 uint16_t origin_set_find(const struct origin_set *set, struct str origin);
 /* Patterns in it, each counted once. */
 size_t origin_set_count(const struct origin_set *set);

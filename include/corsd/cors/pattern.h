@@ -75,8 +75,8 @@ struct pattern_problem { /* for people: one sentence, and what to write instead 
     char message[320], hint[640];
 };
 
-/* *out is meaningful on PATTERN_OK only, *problem (may be NULL) is written on a fault only. Space at
- * both ends of text does not count. */
+/* *out is meaningful on PATTERN_OK only; *problem (may be NULL) is written on a fault only. Space
+ * at both ends of text does not count. */
 enum pattern_fault pattern_parse(struct str text, struct pattern *out,
                                  struct pattern_problem *problem);
 /* Whether a pattern with a wildcard in its host keeps within one registrable domain. `list` NULL:

@@ -72,8 +72,7 @@
     CAUSE(CLIENT_IDLE, "client_idle", 0, "the client's connection was idle too long")              \
     CAUSE(TUNNEL_ENDED, "tunnel_ended", 0, "the tunnel ended")                                     \
     CAUSE(TUNNEL_IDLE, "tunnel_idle", 0, "the tunnel was silent too long")                         \
-    CAUSE(TOO_MANY_OF_CLIENT, "too_many_of_client", 0,                                             \
-          "the client has too many connections open")                                              \
+    CAUSE(TOO_MANY_OF_CLIENT, "too_many_of_client", 0, "the client has too many connections open") \
     CAUSE(STOPPED, "stopped", 0, "the proxy stopped before the exchange ended")
 
 enum http_cause {

@@ -57,7 +57,7 @@ enum field_id {
 #define FIELD(id, name) FIELD_##id,
     HTTP_FIELDS(FIELD)
 #undef FIELD
-    FIELD_ACCESS_CONTROL, /* any other access-control-* */
+        FIELD_ACCESS_CONTROL, /* any other access-control-* */
     FIELD_X_FORWARDED,    /* any other x-forwarded-* */
     FIELD_TWIN,           /* equals one that corsd sets or frames by, `_` read as `-` */
     FIELD_COUNT

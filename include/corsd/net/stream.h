@@ -3,11 +3,11 @@
  * what back-pressure paused goes on without an edge. One thread, one owner (who embeds it).
  * Source: epoll(7) on EPOLLET; DESIGN §5. */
 #pragma once
-#include "corsd/base/str.h"
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include "corsd/base/str.h"
 
 struct stream {
     struct event event;

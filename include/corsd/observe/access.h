@@ -1,7 +1,7 @@
 /* The access log: one line an exchange, in text or JSON. Never a credential. */
 #pragma once
-#include "corsd/base/buf.h"
 #include <time.h>
+#include "corsd/base/buf.h"
 
 struct access_record { /* views; empty where there is nothing to say */
     struct timespec time; /* wall clock, of the request's first byte */

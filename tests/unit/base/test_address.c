@@ -1,7 +1,7 @@
-#include "corsd/base/address.h"
-#include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <sys/un.h>
+#include <criterion/criterion.h>
+#include "corsd/base/address.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 #define TEN "0123456789"
@@ -57,9 +57,8 @@ Test(address, parse)
         if (parse_rows[i].want != ADDRESS_OK)
             cr_expect_eq(address.size, 0, "%s: written on success only", parse_rows[i].name);
         else
-            cr_expect_str_eq(
-                address_text((const struct sockaddr *)&address.at, address.size, text),
-                parse_rows[i].shown, "%s", parse_rows[i].name);
+            cr_expect_str_eq(address_text((const struct sockaddr *)&address.at, address.size, text),
+                             parse_rows[i].shown, "%s", parse_rows[i].name);
     }
 }
 

@@ -1,6 +1,6 @@
-#include "corsd/base/arena.h"
-#include <criterion/criterion.h>
 #include <stdalign.h>
+#include <criterion/criterion.h>
+#include "corsd/base/arena.h"
 
 static bool is_aligned(const void *p)
 {

@@ -1,5 +1,5 @@
-#include "corsd/base/buf.h"
 #include <criterion/criterion.h>
+#include "corsd/base/buf.h"
 
 Test(buf, is_empty_and_finished_at_birth)
 {

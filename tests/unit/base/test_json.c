@@ -1,5 +1,5 @@
-#include "corsd/base/json.h"
 #include <criterion/criterion.h>
+#include "corsd/base/json.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 

@@ -1,5 +1,5 @@
-#include "corsd/base/str.h"
 #include <criterion/criterion.h>
+#include "corsd/base/str.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
@@ -118,11 +118,12 @@ Test(str, eq_nocase)
 Test(str, letters_and_digits_are_those_of_ascii)
 {
     for (int c = -128; c < 128; c++) {
-        bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
+        bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z',
+             digit = c >= '0' && c <= '9';
         int hex = digit                     ? c - '0'
                   : c >= 'a' && c <= 'f'    ? c - 'a' + 10
                   : c >= 'A' && c <= 'F'    ? c - 'A' + 10
-                                            : -1;
+                                         : -1;
         cr_expect_eq(ascii_lower((char)c), upper ? c + 32 : c, "%d", c);
         cr_expect_eq(ascii_is_digit((char)c), digit, "%d", c);
         cr_expect_eq(ascii_is_alpha((char)c), upper || lower, "%d", c);

@@ -1,5 +1,5 @@
-#include "corsd/base/units.h"
 #include <criterion/criterion.h>
+#include "corsd/base/units.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 enum { DAY_MS = 86400000 };

@@ -1,9 +1,9 @@
 /* What is too much: ends with a message, in little time. */
-#include "load.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "load.h"
 
 static const char base[] = "listen: 127.0.0.1:8080\nupstream: http://127.0.0.1:3000\n";
 
@@ -38,8 +38,8 @@ Test(config_bounds, alias_bomb)
     struct buf text = BUF_INIT(1 << 20);
     buf_add(&text, STR("a: &a [x, x, x, x, x, x, x, x, x, x]\n"));
     for (char c = 'b'; c <= 'p'; c++)
-        buf_printf(&text, "%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n", c, c, c - 1,
-                   c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
+        buf_printf(&text, "%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n", c, c,
+                   c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
     struct loaded loaded = load_text(buf_str(&text));
     cr_expect_null(loaded.plan);
     cr_expect(says(&loaded, "more than 500000 values once its aliases are written out"), "%s",
@@ -145,7 +145,8 @@ Test(config_bounds, many_routes)
     buf_add(&text, str_of(base));
     buf_add(&text, STR("cors: off\nroutes:\n"));
     for (int i = 0; i < 20000; i++)
-        buf_printf(&text, "  - {path: /r%d, upstream: \"http://127.0.0.1:%d\"}\n", i, 10000 + i % 5000);
+        buf_printf(&text, "  - {path: /r%d, upstream: \"http://127.0.0.1:%d\"}\n", i,
+                   10000 + i % 5000);
     double start = seconds();
     struct loaded loaded = load_text(buf_str(&text));
     cr_expect_lt(seconds() - start, 20.0);
@@ -198,7 +199,8 @@ Test(config_bounds, files_that_are_none)
     cr_expect_str_eq(loaded.printed.p, "/: error: cannot read /: Is a directory\n");
     loaded_finish(&loaded);
     loaded = load_source((struct config_source){.file = "/dev/null"});
-    cr_expect(says(&loaded, "/dev/null: error: the configuration is empty"), "%s", loaded.printed.p);
+    cr_expect(says(&loaded, "/dev/null: error: the configuration is empty"), "%s",
+              loaded.printed.p);
     loaded_finish(&loaded);
     loaded = load_source((struct config_source){.file = "/dev/zero"});
     cr_expect(says(&loaded, "is larger than"), "%s", loaded.printed.p);

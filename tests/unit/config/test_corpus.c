@@ -1,10 +1,10 @@
 /* bad/ and good/: each file is a configuration, and behind it in lines that begin with "#> " what
  * corsd says about it. CORSD_UPDATE_CORPUS=1 writes what it says now: for a diff to be read. */
-#include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <criterion/criterion.h>
 #include "corsd/config/config.h"
 #include "corsd/config/diagnostic.h"
 #include "corsd/config/show.h"
@@ -76,8 +76,9 @@ static void check_shown(const char *name, const struct plan *plan)
                        STR_ARG(buf_str(&once)), STR_ARG(buf_str(&faults)));
     if (again)
         config_show(again, &twice);
-    cr_expect(str_eq(buf_str(&once), buf_str(&twice)), "%s: shown differently the second time:\n%.*s\n%.*s",
-              name, STR_ARG(buf_str(&once)), STR_ARG(buf_str(&twice)));
+    cr_expect(str_eq(buf_str(&once), buf_str(&twice)),
+              "%s: shown differently the second time:\n%.*s\n%.*s", name, STR_ARG(buf_str(&once)),
+              STR_ARG(buf_str(&twice)));
     plan_unref(again);
     diagnostics_finish(&diagnostics);
     buf_finish(&once);

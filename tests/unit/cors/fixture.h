@@ -30,7 +30,7 @@ static inline void note_fault(void *ctx, enum fault_level level, const void *pla
         said->n += (size_t)n;
 }
 
-/* --- a policy: "origins=A,B methods=GET,PUT credentials / origins=* … ; keep reject" ----------- */
+/* --- a policy: "origins=A,B methods=GET,PUT credentials / origins=* … ; keep reject" --- */
 
 struct rule_text {
     struct spec_text words[4][WORDS];
@@ -197,7 +197,7 @@ static inline void read_request(const char *text, char *bytes, size_t size,
             *c = ' ';
 }
 
-/* --- a response's own fields: "Vary: Accept|X-A: 1" -------------------------------------------- */
+/* --- a response's own fields: "Vary: Accept|X-A: 1" --- */
 
 static inline size_t read_fields(const char *text, struct field *fields)
 {
@@ -226,7 +226,7 @@ static inline void response_text(const struct buf *lines, const struct field *fi
                                    STR_ARG(fields[i].value));
 }
 
-/* --- a verdict: "preflight method_off_list rule=0 missing=PATCH" ------------------------------- */
+/* --- a verdict: "preflight method_off_list rule=0 missing=PATCH" --- */
 
 static inline void verdict_text(const struct verdict *verdict, char *out, size_t size)
 {

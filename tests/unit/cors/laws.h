@@ -82,7 +82,7 @@ static inline bool is_preflight_only(const struct field *field)
     return false;
 }
 
-/* Lines that corsd wrote, or all where nothing of the backend's is kept. NULL, or the law broken. */
+/* NULL, or the law that is broken. backends_own: its Access-Control headers were kept. */
 static inline const char *broken_law(const struct policy *policy, const struct verdict *verdict,
                                      const struct cors_request *request, const struct sent *sent,
                                      bool backends_own)

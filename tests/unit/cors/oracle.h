@@ -72,7 +72,7 @@ static inline bool oracle_matches(struct str pattern, struct str text, oracle_su
            oracle_host_matches(host, origin.host, suffixes);
 }
 
-/* --- random patterns and origins that nearly match ---------------------------------------------- */
+/* --- random patterns and origins that nearly match -------------------------------------------- */
 
 static inline unsigned oracle_pick(uint64_t *state, unsigned n) /* xorshift64*; 0 … n - 1 */
 {

@@ -64,7 +64,8 @@ static const struct {
     {"labels, none", "https://*.example.com", "https://example.com", NONE},
     {"labels, an empty one", "https://*.example.com", "https://.example.com", NONE},
     {"labels, no dot", "https://*.example.com", "https://aexample.com", NONE},
-    {"labels, another domain behind", "https://*.example.com", "https://a.example.com.evil.org", NONE},
+    {"labels, another domain behind", "https://*.example.com", "https://a.example.com.evil.org",
+     NONE},
     {"labels, another scheme", "https://*.example.com", "http://a.example.com", NONE},
     {"labels, a port", "https://*.example.com", "https://a.example.com:8443", NONE},
     {"labels, their port", "https://*.example.com:8443", "https://a.example.com:8443", 0},
@@ -80,7 +81,8 @@ static const struct {
     {"labels, no IPv6", "http://*.localhost", "http://[::1]", NONE},
     {"labels, no IPv4", "http://*.example.com", "http://1.2.3.4", NONE},
     {"labels under one label", "http://*.localhost", "http://app.localhost", 0},
-    {"labels of another depth beside", "https://*.a.example.com https://*.example.org", "https://x.example.com", NONE},
+    {"labels of another depth beside", "https://*.a.example.com https://*.example.org",
+     "https://x.example.com", NONE},
     {"part", "https://pr-*.example.com", "https://pr-17.example.com", 0},
     {"part, one byte", "https://pr-*.example.com", "https://pr-1.example.com", 0},
     {"part, nothing", "https://pr-*.example.com", "https://pr-.example.com", NONE},
@@ -93,12 +95,16 @@ static const struct {
     {"part in front, nothing", "https://*-pr.example.com", "https://-pr.example.com", NONE},
     {"part between", "https://pr-*-web.example.com", "https://pr-a-b-web.example.com", 0},
     {"part between, nothing", "https://pr-*-web.example.com", "https://pr--web.example.com", NONE},
-    {"part between, overlapping", "https://pr-*-web.example.com", "https://pr-web.example.com", NONE},
+    {"part between, overlapping", "https://pr-*-web.example.com", "https://pr-web.example.com",
+     NONE},
     {"part, any port", "https://pr-*.example.com:*", "https://pr-1.example.com:81", 0},
     {"part, a port", "https://pr-*.example.com", "https://pr-1.example.com:81", NONE},
-    {"two parts, the second's", "https://a-*.example.com / https://a-b-*.example.com", "https://a-b-c.example.com", 0},
-    {"two parts, the longer first", "https://a-b-*.example.com / https://a-*.example.com", "https://a-b-c.example.com", 0},
-    {"two parts, the shorter only", "https://a-b-*.example.com / https://a-*.example.com", "https://a-c.example.com", 1},
+    {"two parts, the second's", "https://a-*.example.com / https://a-b-*.example.com",
+     "https://a-b-c.example.com", 0},
+    {"two parts, the longer first", "https://a-b-*.example.com / https://a-*.example.com",
+     "https://a-b-c.example.com", 0},
+    {"two parts, the shorter only", "https://a-b-*.example.com / https://a-*.example.com",
+     "https://a-c.example.com", 1},
     {"any port, one said", "http://localhost:*", "http://localhost:3000", 0},
     {"any port, none said", "http://localhost:*", "http://localhost", 0},
     {"any port, another host", "http://localhost:*", "http://a.localhost:3000", NONE},
@@ -106,16 +112,26 @@ static const struct {
     {"any port of IPv4", "http://127.0.0.1:*", "http://127.0.0.1:3000", 0},
     {"any port, not any text", "http://localhost:*", "http://localhost:*", NONE},
     {"any port, a bad one", "http://localhost:*", "http://localhost:99999", NONE},
-    {"a wildcard before an exact", "https://*.example.com / https://a.example.com", "https://a.example.com", 0},
-    {"an exact before a wildcard", "https://a.example.com / https://*.example.com", "https://a.example.com", 0},
-    {"the wildcard for the rest", "https://a.example.com / https://*.example.com", "https://b.example.com", 1},
-    {"a wide wildcard first", "https://*.example.com / https://*.a.example.com", "https://x.a.example.com", 0},
-    {"a narrow wildcard first", "https://*.a.example.com / https://*.example.com", "https://x.a.example.com", 0},
-    {"past the narrow one", "https://*.a.example.com / https://*.example.com", "https://x.b.example.com", 1},
-    {"any port before one port", "https://*.example.com:* / https://*.example.com:81", "https://a.example.com:81", 0},
-    {"one port before any port", "https://*.example.com:81 / https://*.example.com:*", "https://a.example.com:81", 0},
-    {"any port before exact", "http://localhost:* / http://localhost:3000", "http://localhost:3000", 0},
-    {"third of three", "https://a.example / https://*.b.example / https://c-*.d.example", "https://c-1.d.example", 2},
+    {"a wildcard before an exact", "https://*.example.com / https://a.example.com",
+     "https://a.example.com", 0},
+    {"an exact before a wildcard", "https://a.example.com / https://*.example.com",
+     "https://a.example.com", 0},
+    {"the wildcard for the rest", "https://a.example.com / https://*.example.com",
+     "https://b.example.com", 1},
+    {"a wide wildcard first", "https://*.example.com / https://*.a.example.com",
+     "https://x.a.example.com", 0},
+    {"a narrow wildcard first", "https://*.a.example.com / https://*.example.com",
+     "https://x.a.example.com", 0},
+    {"past the narrow one", "https://*.a.example.com / https://*.example.com",
+     "https://x.b.example.com", 1},
+    {"any port before one port", "https://*.example.com:* / https://*.example.com:81",
+     "https://a.example.com:81", 0},
+    {"one port before any port", "https://*.example.com:81 / https://*.example.com:*",
+     "https://a.example.com:81", 0},
+    {"any port before exact", "http://localhost:* / http://localhost:3000", "http://localhost:3000",
+     0},
+    {"third of three", "https://a.example / https://*.b.example / https://c-*.d.example",
+     "https://c-1.d.example", 2},
 };
 
 Test(origin_set, find)
@@ -155,7 +171,8 @@ static const struct {
     {"any port under labels", "http://*.localhost / http://a.localhost:*", true},
     {"null", "null / null", false},
     {"another scheme", "https://*.example.com / http://*.example.com", true},
-    {"by two rules", "https://a.example / https://b.example / https://b.example https://a.example", false},
+    {"by two rules", "https://a.example / https://b.example / https://b.example https://a.example",
+     false},
 };
 
 Test(origin_set, reaches)
@@ -403,7 +420,7 @@ Test(origin_set, every_size)
     }
 }
 
-/* What a hostile client can make of an Origin header costs little: labels and dashes without end. */
+/* Labels and dashes without end cost little. */
 Test(origin_set, hostile_origins)
 {
     struct origin_set *set = set_of("https://*.example.com https://a-*-b.example.com");

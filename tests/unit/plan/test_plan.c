@@ -1,7 +1,7 @@
-#include <criterion/criterion.h>
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <sys/un.h>
+#include <criterion/criterion.h>
 #include "corsd/plan/place.h"
 #include "corsd/plan/plan.h"
 

@@ -1,6 +1,6 @@
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <criterion/criterion.h>
 #include "corsd/plan/route.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
