@@ -157,7 +157,8 @@ static uint64_t next_id(uint64_t state[2])
     return state[1] + b;
 }
 
-static void request_id(struct buf *out, struct gate *gate, struct head *head, struct str *id)
+/* Returns the id's length; it stands before the line's end. */
+static size_t request_id(struct buf *out, struct gate *gate, struct head *head)
 {
     static const char digits[] = "0123456789abcdef";
     char fresh[32];
@@ -172,8 +173,7 @@ static void request_id(struct buf *out, struct gate *gate, struct head *head, st
     }
     drop_all(head, FIELD_X_REQUEST_ID);
     edit_field(out, STR("X-Request-Id"), value);
-    if (id && !out->failed)
-        *id = (struct str){out->p + out->n - 2 - value.n, value.n};
+    return value.n;
 }
 
 /* X-Forwarded-For grows by the peer where the peer is trusted, else begins with it. */
@@ -233,11 +233,13 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
     max_forwards(out, head);
     websocket(out, decision);
     forwarded(out, gate, head, peer, decision);
-    request_id(out, gate, head, id);
+    size_t id_size = request_id(out, gate, head), id_end = out->n - 2;
     edit_kept_fields(out, head);
     if (gate->plan->via)
         buf_add(out, STR("Via: 1.1 corsd\r\n")); /* the last hop stands last */
     edit_end(out);
+    if (id && !out->failed) /* only now does out stay where it is */
+        *id = (struct str){out->p + id_end - id_size, id_size};
 }
 
 struct str gate_client(const struct plan *plan, const struct peer *peer, const struct head *head)

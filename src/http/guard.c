@@ -1,9 +1,9 @@
 /* One pass over the bytes of a head: a state a byte class, nothing kept but the place. */
 #include "corsd/http/guard.h"
-#include "corsd/http/fields.h"
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
+#include "corsd/http/fields.h"
 
 enum state {
     AT_FIRST,   /* before the start line: empty lines may go before a request's */

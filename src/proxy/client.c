@@ -1,4 +1,5 @@
 /* Reading heads off a connection, one exchange after the other. */
+#include "client.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>

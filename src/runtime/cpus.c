@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include "corsd/base/str.h"
 
 static unsigned by_affinity(void)
 {
@@ -16,14 +17,18 @@ static unsigned by_affinity(void)
 static unsigned quota_of(const char *group)
 {
     char path[4096 + 64];
-    unsigned long long quota, period;
+    char line[128];
+    uint64_t quota, period;
     snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
-    int n = fscanf(file, "%llu %llu", &quota, &period);
+    bool read = fgets(line, sizeof line, file) != NULL;
     fclose(file);
-    if (n != 2 || !period || !quota)
+    struct str rest = str_of(read ? line : "");
+    rest = str_head(rest, str_find(rest, '\n'));
+    struct str quota_text = str_cut(&rest, ' '); /* "max" where there is none */
+    if (!str_to_u64(quota_text, &quota) || !str_to_u64(rest, &period) || !period)
         return 0;
     return (unsigned)((quota + period - 1) / period);
 }

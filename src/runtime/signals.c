@@ -14,7 +14,7 @@ int signals_open(void)
         sigaddset(&set, obeyed[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }

@@ -33,6 +33,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import yaml
+
 HOUSE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BINARY = os.path.abspath(os.environ.get("CORSD_BIN", os.path.join(HOUSE, "build/asan/corsd")))
 WORKERS = os.environ.get("CORSD_WORKERS", "1")
@@ -817,15 +819,21 @@ class Corsd:
 
     def await_listening(self):
         end = time.monotonic() + 20
-        while True:
-            assert self.process.poll() is None, \
-                f"corsd ended with {self.process.returncode} at its start:\n{self.log}"
-            try:
-                self.dial(self.words["LISTEN"]).close()
-                return
-            except (ConnectionRefusedError, FileNotFoundError):
-                assert time.monotonic() < end, f"corsd does not listen:\n{self.log}"
+        with open(self.file, encoding="utf-8") as text:
+            addresses = yaml.safe_load(text)["listen"]
+        for address in [addresses] if isinstance(addresses, str) else addresses:
+            while not self.listens(address):
+                assert time.monotonic() < end, f"corsd does not listen on {address}:\n{self.log}"
                 time.sleep(0.005)
+
+    def listens(self, address):
+        assert self.process.poll() is None, \
+            f"corsd ended with {self.process.returncode} at its start:\n{self.log}"
+        try:
+            self.dial(address).close()
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        return True
 
     @property
     def log(self):

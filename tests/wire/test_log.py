@@ -21,7 +21,8 @@ def corsd(shared):
 
 
 def line_with(corsd, word):
-    found = corsd.logged(rf".*{re.escape(word)}.*")
+    """The access line of the request with this in its path."""
+    found = corsd.logged(rf".*request_id=.*{re.escape(word)}.*")
     assert found, f"no line with {word}"
     return found[0]
 
@@ -69,6 +70,14 @@ def test_a_line_for_each_of_a_pipeline(corsd, backend):
         client.response()
     for number in range(5):
         assert line_with(corsd, f"/pipe-{number}-")
+
+
+def test_a_refused_origin_is_warned_about_once_with_the_line_that_would_allow_it(corsd, backend):
+    for _ in range(5):
+        corsd.ask(preflight("/", "https://new.example"))
+    found = corsd.logged(r".*warn.*https://new\.example.*")
+    assert found and "allow_origins" in found[0] and re.search(r"corsd\.yaml:\d+", found[0])
+    assert len(re.findall(r"warn.*https://new\.example", corsd.log)) == 1
 
 
 def test_credentials_are_never_logged(corsd, backend):

@@ -8,14 +8,15 @@
 #define CRED "origins=https://a.example methods=* headers=* credentials"
 #define STAR "origins=https://a.example methods=* headers=*"
 #define ANY "origins=*"
-#define TWO  "origins=https://a.example methods=PUT / origins=https://b.example,https://*.b.example "
-"methods=DELETE"
+#define TWO                                                                                        \
+    "origins=https://a.example methods=PUT"                                                        \
+    " / origins=https://b.example,https://*.b.example methods=DELETE"
 #define MIX "origins=https://a.example credentials / origins=*"
 #define A " origin=https://a.example"
 #define B " origin=https://b.example"
 #define OWN " host=api.example"
 
-    static const struct {
+static const struct {
     const char *name, *policy, *request, *want;
 } rows[] = {
     /* Rule 1: what a preflight is. */
