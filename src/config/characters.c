@@ -58,6 +58,25 @@ struct str line_of(struct str text, unsigned number)
     return str_head(str_from(text, start), i - start);
 }
 
+void end_of(struct str text, unsigned *line, unsigned *column)
+{
+    uint32_t c;
+    unsigned number = 1, characters = 0;
+    *line = *column = 1;
+    for (size_t i = 0, n; i < text.n; i += n) {
+        n = break_length(str_from(text, i));
+        if (n) {
+            number++;
+            characters = 0;
+            continue;
+        }
+        n = utf8_read(str_from(text, i), &c);
+        n = n ? n : 1;
+        *line = number;
+        *column = ++characters + 1;
+    }
+}
+
 size_t character_at(struct str text, size_t number)
 {
     size_t i = 0;

@@ -41,10 +41,9 @@ static void copy_numbers(struct compiler *compiler)
 static void compile_default(struct compiler *compiler)
 {
     const struct written_cors *cors = &compiler->written->cors;
-    struct place whole = {compiler->written->at->place.file, 0, 0};
     compiler->plan->default_policy = find_policy(compiler, cors, STR("default"));
     if (is_missing(&root_key, compiler->written->at, "cors"))
-        warn(compiler->reading, &whole,
+        warn(compiler->reading, compiler->written->at,
              compiler->reading->has_file
                  ? "write cors: {allow_origins: [\"https://app.example.com\"]}, or cors: off"
                  : "give --allow-origin https://app.example.com, or --cors off",

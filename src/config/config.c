@@ -12,9 +12,9 @@ static const char *const smallest =
 
 static bool is_map(struct reading *reading, const struct node *root, const struct place_file *file)
 {
-    struct place whole = {file, 0, 0};
+    struct place start = {file, 1, 1};
     if (!root || node_is_null(root))
-        fault(reading, &whole, smallest, "the configuration is empty");
+        fault(reading, &start, smallest, "the configuration is empty");
     else if (root->kind == NODE_BAD)
         return false;
     else if (root->kind != NODE_MAP)

@@ -110,7 +110,7 @@ static const struct key cookies_keys[] = {
 
 #define OWNER written_rule
 static const struct key rule_keys[] = {
-    {.name = "allow_origins", .type = &origins_type, INTO(allow_origins),
+    {.name = "allow_origins", .type = &origins_type, INTO(allow_origins), .min = 1,
      .example = "[\"https://app.example.com\"]",
      .also = "origins origin allowed_origins allow_origin cors_origins "
              "access_control_allow_origin domains",
@@ -123,7 +123,8 @@ static const struct key rule_keys[] = {
      .example = "origins.txt", .also = "origins_file",
      .doc = "A file of more origins, one a line in the same spellings; # begins a comment. 100,000 "
             "lines and more are fine."},
-    {.name = "allow_methods", .type = &methods_type, INTO(allow_methods), .max = 100,
+    {.name = "allow_methods", .type = &methods_type, INTO(allow_methods), .min = 1,
+     .max = 100,
      .fallback = "GET, HEAD, POST", .example = "[GET, POST, PUT, DELETE]",
      .also = "methods method allowed_methods access_control_allow_methods",
      .doc = "Methods that a page may use, in capital letters, or [\"*\"]. GET, HEAD and POST need no "

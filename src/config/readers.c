@@ -570,14 +570,13 @@ static bool missing_key(struct reading *reading, const struct key *section, cons
                         const struct node *node)
 {
     char hint[PHRASE];
-    struct place whole = {node->place.file, 0, 0};
     if (!is_missing(section, node, key->name))
         return false;
     phrase(hint, sizeof hint, "write %s: %s", key->name, key->example);
     if (section == &root_key && !reading->has_file)
         phrase(hint, sizeof hint, "give --%s %s, or a file: -c FILE", key->name, key->example);
     if (section == &root_key)
-        fault(reading, &whole, hint, "\"%s\" is missing", key->name);
+        fault(reading, node, hint, "\"%s\" is missing", key->name);
     else
         fault(reading, node, hint, "\"%s\" is missing in %s", key->name, section->name);
     return false;
@@ -738,8 +737,8 @@ static bool read_cors(struct reading *reading, const struct key *key, const stru
 /* --- the types -------------------------------------------------------------------------------- */
 
 #define NAME "[A-Za-z0-9_.-]{1,64}"
-#define URL_PATTERN \
-    "(http://(\\\\[[0-9A-Fa-f:.]+\\\\]|[0-9.]+|localhost)(:[0-9]+)?/?|http\\\\+unix:/.*)"
+#define TOKEN "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" /* RFC 9110 §5.6.2 */
+#define URL_PATTERN "[Hh][Tt][Tt][Pp](://[^/?#@ ]+/?|\\+[Uu][Nn][Ii][Xx]:.+)"
 
 const struct value_type flag_type = {"true or false", SHAPE_FLAG, read_flag, NULL};
 const struct value_type choice_type = {"one of some words", SHAPE_CHOICE, read_choice, NULL};
@@ -755,16 +754,16 @@ const struct value_type file_mode_type = {"permissions such as 0660", SHAPE_FILE
 const struct value_type text_type = {"a text", SHAPE_TEXT, read_text, NULL};
 const struct value_type file_type = {"the name of a file", SHAPE_TEXT, read_text, NULL};
 const struct value_type address_type = {"an address such as 127.0.0.1:8080", SHAPE_TEXT, read_text,
-                                        "^(unix:.+|.*:[0-9]+)$"};
+                                        "^(unix:.+|[^/]*:[0-9]+)$"};
 const struct value_type url_type = {"a URL such as http://127.0.0.1:3000", SHAPE_TEXT, read_text,
                                     "^" URL_PATTERN "$"};
 const struct value_type upstream_type = {"a URL or a name of upstreams", SHAPE_TEXT, read_text,
                                          "^(" NAME "|" URL_PATTERN ")$"};
-const struct value_type host_type = {"a host name", SHAPE_TEXT, read_text, "^[^/:@]+$|^\\\\["};
-const struct value_type path_type = {"a path such as /api", SHAPE_TEXT, read_text, "^/"};
+const struct value_type host_type = {"a host name", SHAPE_TEXT, read_text, "^([^/:@]+|\\[.*\\])$"};
+const struct value_type path_type = {"a path such as /api", SHAPE_TEXT, read_text, "^/[^?#*;]*$"};
 const struct value_type origins_type = {"a list of origins", SHAPE_TEXTS, read_texts, NULL};
-const struct value_type methods_type = {"a list of methods", SHAPE_TEXTS, read_texts, NULL};
-const struct value_type headers_type = {"a list of header names", SHAPE_TEXTS, read_texts, NULL};
+const struct value_type methods_type = {"a list of methods", SHAPE_TEXTS, read_texts, TOKEN};
+const struct value_type headers_type = {"a list of header names", SHAPE_TEXTS, read_texts, TOKEN};
 const struct value_type cidrs_type = {"a list of networks", SHAPE_TEXTS, read_texts, NULL};
 const struct value_type section_type = {"a map of keys", SHAPE_SECTION, read_section, NULL};
 const struct value_type list_type = {"a list", SHAPE_LIST, read_list, NULL};

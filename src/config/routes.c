@@ -212,7 +212,6 @@ static void check_some(struct compiler *compiler)
 {
     const struct written *written = compiler->written;
     const struct written_upstream *first = written->upstreams.first;
-    struct place whole = {written->at->place.file, 0, 0};
     char hint[PHRASE];
     if (!is_missing(&root_key, written->at, "upstream") ||
         !is_missing(&root_key, written->at, "routes"))
@@ -223,7 +222,7 @@ static void check_some(struct compiler *compiler)
         phrase(hint, sizeof hint, "write upstream: %.*s", EXCERPT_ARG(first->name.text));
     else
         phrase(hint, sizeof hint, "write upstream: http://127.0.0.1:3000");
-    fault(compiler->reading, &whole, hint, "nothing to proxy to: \"upstream\" is missing");
+    fault(compiler->reading, written->at, hint, "nothing to proxy to: \"upstream\" is missing");
 }
 
 bool compile_routes(struct compiler *compiler)

@@ -165,6 +165,8 @@ static void add_texts(struct json *json, const struct key *key)
 {
     bool is_choices = key->type->shape == SHAPE_CHOICES;
     add_text(json, "type", "array");
+    if (key->min)
+        add_u64(json, "minItems", key->min);
     if (key->max && !is_choices)
         add_u64(json, "maxItems", key->max);
     open_member(json, "items");

@@ -39,11 +39,11 @@ struct builder {
 /* The text is characters that YAML takes (YAML 1.1 §5.1); else a fault at the first that is not. */
 static bool check_characters(struct reading *reading, const struct place_file *file)
 {
-    struct place at = {file, 1, 1}, whole = {file, 0, 0};
+    struct place at = {file, 1, 1};
     struct str rest = file->text;
     uint32_t c = 0, before = 0;
     if (str_starts(rest, STR("\xff\xfe")) || str_starts(rest, STR("\xfe\xff"))) {
-        fault(reading, &whole, "save it as UTF-8", "the file is UTF-16");
+        fault(reading, &at, "save it as UTF-8", "the file is UTF-16");
         return false;
     }
     for (size_t n; rest.n; rest = str_from(rest, n), before = c) {
@@ -178,6 +178,11 @@ static void report_syntax(struct builder *builder)
     }
     if (is_bare_ipv6(line))
         hint = bracket_hint;
+    /* libyaml puts the end of a file on a line of its own. */
+    struct place end = {.file = builder->file};
+    end_of(builder->file->text, &end.line, &end.column);
+    if (at.line > end.line)
+        at = end;
     fault(builder->reading, &at, hint, "%s", message);
 }
 

@@ -205,8 +205,9 @@ static void answer(struct decision *out, enum own_answer own, enum http_cause ca
 
 static bool ends_here(const struct head *head)
 {
+    uint64_t left;
     return head->method_id == METHOD_OPTIONS &&
-           str_eq(head_value(head, FIELD_MAX_FORWARDS), STR("0"));
+           str_to_u64(head_value(head, FIELD_MAX_FORWARDS), &left) && !left;
 }
 
 /* DESIGN §1 health_path: answered on the traffic port, for balancers. */

@@ -72,7 +72,8 @@ static enum http_cause bad_byte(unsigned char c, enum http_cause otherwise)
 static enum http_cause over_limit(const struct guard *guard, const struct guard_limits *limits)
 {
     if (guard->at - guard->start > limits->bytes)
-        return guard->state == START_LINE ? CAUSE_TARGET_TOO_LONG : CAUSE_HEAD_TOO_LARGE;
+        return guard->part == GUARD_REQUEST && guard->state == START_LINE ? CAUSE_TARGET_TOO_LONG
+                                                                          : CAUSE_HEAD_TOO_LARGE;
     if (guard->fields > limits->fields)
         return CAUSE_TOO_MANY_FIELDS;
     return CAUSE_NONE;

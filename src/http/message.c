@@ -42,12 +42,35 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_complete,
 };
 
-static enum http_cause cause_of(llhttp_errno_t error)
+/* Cuts the first line off *rest, without its CRLF. The guard has seen the CRLF. */
+static struct str cut_line(struct str *rest)
+{
+    struct str line = str_cut(rest, '\n');
+    line.n--;
+    return line;
+}
+
+/* llhttp says that the framing is wrong, in words that change with its versions. */
+static enum http_cause framing_fault(struct str fields)
+{
+    bool length = false, coding = false;
+    while (fields.n) {
+        struct str line = cut_line(&fields);
+        enum field_id id = field_id(str_cut(&line, ':'));
+        length = length || id == FIELD_CONTENT_LENGTH;
+        coding = coding || id == FIELD_TRANSFER_ENCODING;
+    }
+    if (length && coding)
+        return CAUSE_LENGTH_AND_CODING;
+    return coding ? CAUSE_BAD_CODING : CAUSE_BAD_LENGTH;
+}
+
+static enum http_cause cause_of(llhttp_errno_t error, struct str fields)
 {
     switch (error) {
-    case HPE_INVALID_CONTENT_LENGTH: return CAUSE_BAD_LENGTH;
-    case HPE_UNEXPECTED_CONTENT_LENGTH: return CAUSE_LENGTH_AND_CODING;
-    case HPE_INVALID_TRANSFER_ENCODING: return CAUSE_BAD_CODING;
+    case HPE_INVALID_CONTENT_LENGTH:
+    case HPE_UNEXPECTED_CONTENT_LENGTH:
+    case HPE_INVALID_TRANSFER_ENCODING: return framing_fault(fields);
     case HPE_INVALID_HEADER_TOKEN: return CAUSE_BAD_FIELD_VALUE;
     case HPE_INVALID_VERSION: return CAUSE_BAD_VERSION;
     case HPE_INVALID_URL: return CAUSE_BAD_TARGET;
@@ -68,7 +91,7 @@ static enum http_cause run(struct head *head, llhttp_type_t type, struct str sta
     if (error == HPE_OK)
         error = llhttp_execute(&parse.llhttp, fields.p, fields.n);
     if (!parse.complete || error != HPE_PAUSED)
-        return error == HPE_OK ? CAUSE_MALFORMED : cause_of(error);
+        return error == HPE_OK ? CAUSE_MALFORMED : cause_of(error, fields);
     memset(head->first, 0, sizeof head->first);
     for (size_t i = 0; i < head->n; i++) {
         struct field *field = &head->fields[i];
@@ -80,14 +103,6 @@ static enum http_cause run(struct head *head, llhttp_type_t type, struct str sta
     head->fields_start = fields.p;
     head->fields_end = fields.p + fields.n - 2;
     return CAUSE_NONE;
-}
-
-/* Cuts the start line off *rest, without its CRLF. The guard has seen the CRLF. */
-static struct str cut_line(struct str *rest)
-{
-    struct str line = str_cut(rest, '\n');
-    line.n--;
-    return line;
 }
 
 static enum http_cause parse_version(struct str text, uint8_t *minor)

@@ -256,7 +256,7 @@ bool path_read(enum path_reading reading, struct str raw, struct buf *out)
         merge_slashes(out, from); /* a removed segment may have left two */
     if (reading == READ_FOLDED || all)
         fold(out, from);
-    if (out->n > from + 1 && out->p[out->n - 1] == '/')
+    while (out->n > from + 1 && out->p[out->n - 1] == '/')
         out->n--;
     return !memchr(out->p + from, 0, out->n - from);
 }

@@ -121,11 +121,18 @@ static void write_policy(struct demo *demo)
                demo->backend_port, demo->page_port);
 }
 
+enum { URL_MAX = 40 };
+
+static const char *url_of(uint16_t port, char out[URL_MAX])
+{
+    snprintf(out, URL_MAX, "http://localhost:%u", port);
+    return out;
+}
+
 static void json_url(struct json *json, const char *name, uint16_t port)
 {
-    char url[40];
-    snprintf(url, sizeof url, "http://localhost:%u", port);
-    json_member(json, name, str_of(url));
+    char url[URL_MAX];
+    json_member(json, name, str_of(url_of(port, url)));
 }
 
 static void write_config(struct demo *demo)
@@ -158,12 +165,14 @@ static void print_addresses(void *ctx)
 {
     const struct demo *demo = ctx;
     const char *bold = demo->colour ? "\033[1;32m" : "", *plain = demo->colour ? "\033[0m" : "";
+    char page[URL_MAX], corsd[URL_MAX], backend[URL_MAX];
     printf("\n"
-           "  open     %shttp://localhost:%u%s   the page, in your browser\n"
-           "  corsd    http://localhost:%u   in front of\n"
-           "  backend  http://localhost:%u   which knows no CORS; what it receives:\n"
+           "  open     %s%s%s   the page, in your browser\n"
+           "  corsd    %s   in front of\n"
+           "  backend  %s   which knows no CORS; what it receives:\n"
            "\n",
-           bold, demo->page_port, plain, demo->corsd_port, demo->backend_port);
+           bold, url_of(demo->page_port, page), plain, url_of(demo->corsd_port, corsd),
+           url_of(demo->backend_port, backend));
     fflush(stdout);
 }
 

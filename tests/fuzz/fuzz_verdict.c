@@ -66,7 +66,7 @@ static void read_line(struct str line, struct request_text *out, struct field *f
     case 'f':
         name = str_cut(&value, ':');
         if (*n < FIELDS && is_token(name))
-            fields[(*n)++] = (struct field){name, str_trim(value), field_id(name), false};
+            fields[(*n)++] = (struct field){name, str_trim(value), (uint16_t)field_id(name), false};
         break;
     default: break;
     }

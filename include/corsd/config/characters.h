@@ -10,5 +10,7 @@ bool is_control(uint32_t c);
 bool is_break(uint32_t c); /* YAML 1.1 §5.4 */
 /* The line of this number, from 1, without its break; empty where there is none. */
 struct str line_of(struct str text, unsigned number);
+/* Where the text ends: behind the last character of the last line that is not empty, from 1. */
+void end_of(struct str text, unsigned *line, unsigned *column);
 /* The position of this character of text, from 0, or the end. */
 size_t character_at(struct str text, size_t number);

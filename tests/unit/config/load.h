@@ -1,6 +1,8 @@
 /* Loads a configuration and prints what is said about it; each buffer is freed by loaded_finish. */
 #pragma once
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <unistd.h>
 #include "corsd/config/config.h"
 #include "corsd/config/diagnostic.h"
 #include "corsd/plan/plan.h"
@@ -47,4 +49,22 @@ static inline void loaded_finish(struct loaded *loaded)
 static inline bool says(const struct loaded *loaded, const char *words)
 {
     return strstr(loaded->printed.p, words) != NULL;
+}
+
+/* The path of a file in tests/unit/config, or above it. The compiler names sources from the build
+ * folder, which is three levels above this program. */
+enum { PATH_SIZE = 8192 };
+static inline char *beside_tests(const char *name, char path[PATH_SIZE])
+{
+    const char *slash = strrchr(__FILE__, '/');
+    ssize_t n = readlink("/proc/self/exe", path, PATH_SIZE / 2);
+    cr_assert_gt(n, 0);
+    for (int up = 0; up < 3; up++)
+        while (n > 0 && path[--n] != '/')
+            ;
+    if (__FILE__[0] == '/')
+        n = 0;
+    snprintf(path + n, PATH_SIZE - (size_t)n, "%s%.*s/%s", n ? "/" : "", (int)(slash - __FILE__),
+             __FILE__, name);
+    return path;
 }

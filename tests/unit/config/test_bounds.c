@@ -199,7 +199,7 @@ Test(config_bounds, files_that_are_none)
     cr_expect_str_eq(loaded.printed.p, "/: error: cannot read /: Is a directory\n");
     loaded_finish(&loaded);
     loaded = load_source((struct config_source){.file = "/dev/null"});
-    cr_expect(says(&loaded, "/dev/null: error: the configuration is empty"), "%s",
+    cr_expect(says(&loaded, "/dev/null:1:1: error: the configuration is empty"), "%s",
               loaded.printed.p);
     loaded_finish(&loaded);
     loaded = load_source((struct config_source){.file = "/dev/zero"});

@@ -4,20 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <criterion/criterion.h>
-#include "corsd/config/config.h"
-#include "corsd/config/diagnostic.h"
 #include "corsd/config/show.h"
-#include "corsd/plan/plan.h"
+#include "load.h"
 
 enum { FILE_MAX = 1 << 20 };
 
 static void enter_folder(const char *name)
 {
-    char path[4096];
-    const char *slash = strrchr(__FILE__, '/');
-    snprintf(path, sizeof path, "%.*s/%s", (int)(slash - __FILE__), __FILE__, name);
-    cr_assert_eq(chdir(path), 0, "run from the build folder: %s", path);
+    char path[PATH_SIZE];
+    cr_assert_eq(chdir(beside_tests(name, path)), 0, "%s", path);
     setenv("CORSD_TEST_EMPTY", "", 1);
     setenv("CORSD_TEST_LINES", "a\nb", 1);
     setenv("CORSD_TEST_WORD", "word", 1);

@@ -95,7 +95,7 @@ Test(diagnostic, json)
         out.p,
         "{\n  \"errors\": 1,\n  \"warnings\": 1,\n  \"diagnostics\": [\n"
         "    {\n      \"severity\": \"warning\",\n      \"file\": \"corsd.yaml\",\n"
-        "      \"message\": \"\\\"cors\\\" is missing: no answer gets CORS headers\",\n"
+        "      \"line\": 1,\n      \"column\": 1,\n      \"message\": \"\\\"cors\\\" is missing: no answer gets CORS headers\",\n"
         "      \"hint\": \"write cors: {allow_origins: [\\\"https://app.example.com\\\"]}, or cors: off\"\n"
         "    },\n"
         "    {\n      \"severity\": \"error\",\n      \"file\": \"corsd.yaml\",\n      \"line\": 1,\n"

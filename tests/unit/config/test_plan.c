@@ -168,17 +168,15 @@ Test(config_plan, policies_are_compiled_once)
 
 Test(config_plan, files_start_from_the_folder_of_the_configuration)
 {
-    char text[4096];
-    const char *slash = strrchr(__FILE__, '/');
-    snprintf(text, sizeof text, "%.*s/good/policy_origins_file.yaml", (int)(slash - __FILE__),
-             __FILE__);
-    struct loaded loaded = load_source((struct config_source){.file = text});
+    char path[PATH_SIZE];
+    beside_tests("good/policy_origins_file.yaml", path);
+    struct loaded loaded = load_source((struct config_source){.file = path});
     cr_assert_not_null(loaded.plan, "%s", loaded.printed.p);
     const struct policy *policy = loaded.plan->default_policy;
     cr_expect_not_null(policy_rule_for(policy, STR("https://a.example")));
     cr_expect_not_null(policy_rule_for(policy, STR("https://b.example")));
     cr_expect_not_null(policy_rule_for(policy, STR("https://x.tenants.example")));
     cr_expect_null(policy_rule_for(policy, STR("https://c.example")));
-    cr_expect(str_eq(loaded.plan->file, str_of(text)));
+    cr_expect(str_eq(loaded.plan->file, str_of(path)));
     loaded_finish(&loaded);
 }

@@ -205,7 +205,8 @@ static inline size_t read_fields(const char *text, struct field *fields)
     size_t n = 0;
     while (rest.n && n < FIELDS) {
         struct str value = str_cut(&rest, '|'), name = str_cut(&value, ':');
-        fields[n++] = (struct field){.name = name, .value = str_trim(value), .id = field_id(name)};
+        fields[n++] =
+            (struct field){.name = name, .value = str_trim(value), .id = (uint16_t)field_id(name)};
     }
     return n;
 }

@@ -22,7 +22,8 @@ static inline bool read_sent(const struct buf *lines, const struct field *fields
         struct str value = str_head(rest, end - 1), name = str_cut(&value, ':');
         if (!is_token(name) || !value.n || value.p[0] != ' ')
             return false;
-        sent->fields[sent->n++] = (struct field){name, str_trim(value), field_id(name), false};
+        sent->fields[sent->n++] =
+            (struct field){name, str_trim(value), (uint16_t)field_id(name), false};
         rest = str_from(rest, end + 1);
     }
     for (size_t i = 0; i < n && sent->n < 160; i++)

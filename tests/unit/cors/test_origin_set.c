@@ -420,6 +420,27 @@ Test(origin_set, every_size)
     }
 }
 
+/* More labels than a look-up tells apart by their number. */
+Test(origin_set, deep_domains)
+{
+    for (int labels = 60; labels < 70; labels++) {
+        struct origin_set *set = origin_set_create(NULL);
+        char text[300];
+        size_t n = (size_t)snprintf(text, sizeof text, "https://*");
+        for (int i = 0; i < labels; i++)
+            n += (size_t)snprintf(text + n, sizeof text - n, ".a");
+        cr_assert_eq(add(set, text, 0, false), ORIGIN_SET_ADDED);
+        cr_assert(origin_set_seal(set));
+        text[8] = 'b';
+        cr_expect_eq(origin_set_find(set, str_of(text)), 0, "%d labels", labels);
+        snprintf(text + n, sizeof text - n, ".a");
+        cr_expect_eq(origin_set_find(set, str_of(text)), 0, "%d labels, one more", labels);
+        snprintf(text + n, sizeof text - n, ".b");
+        cr_expect_eq(origin_set_find(set, str_of(text)), NONE, "%d labels, another end", labels);
+        origin_set_destroy(set);
+    }
+}
+
 /* Labels and dashes without end cost little. */
 Test(origin_set, hostile_origins)
 {
