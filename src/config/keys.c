@@ -13,8 +13,8 @@
 static const struct key listen_keys[] = {
     {.name = "address", .type = &address_type, INTO(address), .required = true,
      .example = "127.0.0.1:8080", .also = "host port bind url",
-     .doc = "host:port, :port for every address of the machine, [::1]:port, or unix:PATH. The host "
-            "is an IP address or localhost."},
+     .doc = "host:port, :port for every address of the machine, [::1]:port, or unix:PATH. The "
+            "host is an IP address or localhost."},
     {.name = "mode", .type = &file_mode_type, INTO(mode), .example = "0660",
      .also = "permissions chmod",
      .doc = "Permissions of a unix socket's file, in octal. Without it the umask decides."},
@@ -38,8 +38,8 @@ static const struct key listen_item = {
 static const struct key upstream_keys[] = {
     {.name = "url", .type = &url_type, INTO(url), .required = true,
      .example = "http://127.0.0.1:3000", .also = "address host target server uri",
-     .doc = "Where the backend listens: http://HOST:PORT, or http+unix:PATH for a unix socket. No "
-            "path: what a request asks for is passed on as it came."},
+     .doc = "Where the backend listens: http://HOST:PORT, or http+unix:PATH for a unix socket. "
+            "No path: what a request asks for is passed on as it came."},
     {.name = "servers", .unbuilt = true, .also = "targets hosts backends",
      .doc = "Several servers instead of url, balanced."},
     {.name = "balance", .type = &choice_type, .unbuilt = true,
@@ -69,12 +69,12 @@ static const struct key upstream_keys[] = {
     {.name = "response_timeout", .type = &duration_type, INTO(response_timeout),
      .fallback = "60s", .min = 1, .max = LONGEST, .example = "5m",
      .also = "timeout read_timeout proxy_read_timeout request_timeout",
-     .doc = "From the last byte of a request to the head of its response; then the longest silence "
-            "inside of a body. Without a response by then the client gets a 504."},
+     .doc = "From the last byte of a request to the head of its response; then the longest "
+            "silence inside of a body. Without a response by then the client gets a 504."},
     {.name = "idle_timeout", .type = &duration_type, INTO(idle_timeout), .fallback = "55s",
      .min = 1, .max = LONGEST, .example = "10s", .also = "keepalive_timeout keep_alive keepalive",
-     .doc = "How long a pooled connection may sit unused. Keep it below what the backend allows; a "
-            "Keep-Alive: timeout=N of the backend shortens it to N - 1 seconds."},
+     .doc = "How long a pooled connection may sit unused. Keep it below what the backend "
+            "allows; a Keep-Alive: timeout=N of the backend shortens it to N - 1 seconds."},
     {.name = "max_idle", .type = &number_type, INTO(max_idle), .fallback = "64", .max = 65536,
      .example = "16", .also = "pool_size keepalive_connections",
      .doc = "Connections a worker keeps for reuse; 0: none."},
@@ -103,7 +103,8 @@ static const struct key cookies_keys[] = {
     {.name = "secure", .type = &flag_type, INTO(secure), .fallback = "false", .example = "true",
      .doc = "Whether Secure is added."},
     {.name = "partitioned", .type = &flag_type, INTO(partitioned), .fallback = "false",
-     .example = "true", .doc = "Whether Partitioned is added: a cookie jar for each top-level site."},
+     .example = "true",
+     .doc = "Whether Partitioned is added: a cookie jar for each top-level site."},
     END,
 };
 #undef OWNER
@@ -114,38 +115,39 @@ static const struct key rule_keys[] = {
      .example = "[\"https://app.example.com\"]",
      .also = "origins origin allowed_origins allow_origin cors_origins "
              "access_control_allow_origin domains",
-     .doc = "Origins whose pages may read the answers: exact (https://app.example.com), with one or "
-            "more labels left open (https://*.example.com), with a part of the leftmost label beside "
-            "a hyphen left open (https://pr-*.example.com), with any port (http://localhost:*), of "
-            "an app's own scheme (tauri://localhost), \"null\", or \"*\" for every origin. This or "
-            "allow_origins_file is required."},
+     .doc = "Origins whose pages may read the answers: exact (https://app.example.com), with "
+            "one or more labels left open (https://*.example.com), with a part of the leftmost "
+            "label beside a hyphen left open (https://pr-*.example.com), with any port "
+            "(http://localhost:*), of an app's own scheme (tauri://localhost), \"null\", or "
+            "\"*\" for every origin. This or allow_origins_file is required."},
     {.name = "allow_origins_file", .type = &file_type, INTO(allow_origins_file),
      .example = "origins.txt", .also = "origins_file",
-     .doc = "A file of more origins, one a line in the same spellings; # begins a comment. 100,000 "
-            "lines and more are fine."},
+     .doc = "A file of more origins, one a line in the same spellings; # begins a comment. "
+            "100,000 lines and more are fine."},
     {.name = "allow_methods", .type = &methods_type, INTO(allow_methods), .min = 1,
      .max = 100,
      .fallback = "GET, HEAD, POST", .example = "[GET, POST, PUT, DELETE]",
      .also = "methods method allowed_methods access_control_allow_methods",
-     .doc = "Methods that a page may use, in capital letters, or [\"*\"]. GET, HEAD and POST need no "
-            "permission: this list does not keep a page from sending them."},
+     .doc = "Methods that a page may use, in capital letters, or [\"*\"]. GET, HEAD and POST "
+            "need no permission: this list does not keep a page from sending them."},
     {.name = "allow_headers", .type = &headers_type, INTO(allow_headers), .max = 1000,
      .example = "[Content-Type, Authorization]",
      .also = "headers header allowed_headers access_control_allow_headers",
-     .doc = "Request headers that a page may set, or [\"*\"]. * does not cover Authorization: name it "
-            "beside the *."},
+     .doc = "Request headers that a page may set, or [\"*\"]. * does not cover Authorization: "
+            "name it beside the *."},
     {.name = "expose_headers", .type = &headers_type, INTO(expose_headers), .max = 1000,
      .example = "[X-Request-Id]", .also = "exposed_headers access_control_expose_headers",
-     .doc = "Response headers that a page may read beyond the few that it always may, or [\"*\"]."},
+     .doc = "Response headers that a page may read beyond the few that it always may, or "
+            "[\"*\"]."},
     {.name = "allow_credentials", .type = &flag_type, INTO(allow_credentials),
      .fallback = "false", .example = "true",
      .also = "credentials supports_credentials access_control_allow_credentials",
-     .doc = "Whether a page may send cookies and HTTP authentication along. Not together with the "
-            "origin \"*\"."},
+     .doc = "Whether a page may send cookies and HTTP authentication along. Not together with "
+            "the origin \"*\"."},
     {.name = "max_age", .type = &duration_type, INTO(max_age), .max = LONGEST, .example = "2h",
      .also = "max_age_seconds access_control_max_age preflight_max_age cache",
-     .doc = "How long a browser may remember the answer to a preflight. Without it browsers use 5 "
-            "seconds; Chromium caps it at 2h, Firefox at 24h."},
+     .doc = "How long a browser may remember the answer to a preflight. Without it browsers use "
+            "5 seconds; Chromium caps it at 2h, Firefox at 24h."},
     {.name = "preflight_status", .type = &choice_type, INTO(preflight_status),
      .choices = "200 202 204", .fallback = "204", .example = "200",
      .also = "options_success_status status",
@@ -154,31 +156,33 @@ static const struct key rule_keys[] = {
      .choices = "null_with_credentials http_with_credentials public_suffix_patterns",
      .example = "[http_with_credentials]",
      .doc = "What is refused unless it is named here: the origin null with credentials, http:// "
-            "origins other than loopback with credentials, and patterns that reach into the domains "
-            "of strangers, such as https://*.github.io."},
+            "origins other than loopback with credentials, and patterns that reach into the "
+            "domains of strangers, such as https://*.github.io."},
     {.name = "upstream_headers", .type = &choice_type, INTO(upstream_headers), .wide = true,
      .unbuilt = true, .choices = "replace keep", .fallback = "replace", .example = "keep",
-     .doc = "What becomes of CORS headers that the backend sends: replace takes them off and sends "
-            "ours; keep leaves the answer alone where the backend sent Access-Control-Allow-Origin."},
+     .doc = "What becomes of CORS headers that the backend sends: replace takes them off and "
+            "sends ours; keep leaves the answer alone where the backend sent "
+            "Access-Control-Allow-Origin."},
     {.name = "denied", .type = &choice_type, INTO(denied), .wide = true, .unbuilt = true,
      .choices = "forward reject", .fallback = "forward", .example = "reject",
-     .doc = "What becomes of a cross-origin request whose origin is not allowed: forward it without "
-            "CORS headers, so that the browser hides the answer, or reject it with a 403."},
+     .doc = "What becomes of a cross-origin request whose origin is not allowed: forward it "
+            "without CORS headers, so that the browser hides the answer, or reject it with a "
+            "403."},
     {.name = "enforce_methods", .type = &flag_type, INTO(enforce_methods), .wide = true,
      .unbuilt = true, .fallback = "false", .example = "true",
-     .doc = "Whether a cross-origin request with a method off the list gets a 403. GET, HEAD and "
-            "POST count too."},
+     .doc = "Whether a cross-origin request with a method off the list gets a 403. GET, HEAD "
+            "and POST count too."},
     {.name = "mode", .type = &choice_type, INTO(mode), .wide = true, .unbuilt = true,
      .choices = "enforce report", .fallback = "enforce", .example = "report", .also = "report_only",
      .doc = "report changes nothing on the wire, and logs and counts what enforce would do."},
     {.name = "websocket_origins", .type = &choice_type, INTO(websocket_origins), .wide = true,
      .unbuilt = true, .choices = "check any", .fallback = "check", .example = "any",
-     .doc = "Whether a WebSocket handshake from an origin off the list gets a 403. Browsers do not "
-            "protect WebSockets themselves, and send cookies along."},
+     .doc = "Whether a WebSocket handshake from an origin off the list gets a 403. Browsers do "
+            "not protect WebSockets themselves, and send cookies along."},
     {.name = "timing_allow_origin", .type = &choice_type, INTO(timing_allow_origin), .wide = true,
      .unbuilt = true, .choices = "false true *", .fallback = "false", .example = "true",
-     .doc = "Whether pages may see the detailed timing of requests: true for the allowed origin, "
-            "\"*\" for all."},
+     .doc = "Whether pages may see the detailed timing of requests: true for the allowed "
+            "origin, \"*\" for all."},
     {.name = "resource_policy", .type = &choice_type, INTO(resource_policy), .wide = true,
      .unbuilt = true, .choices = "same-origin same-site cross-origin", .example = "cross-origin",
      .also = "corp cross_origin_resource_policy",
@@ -196,8 +200,9 @@ static const struct key rule_keys[] = {
 const struct key rule_item = {.name = "a policy", .type = &section_type, .keys = rule_keys,
                               .title = "policies and cors",
                               .hint = "write {allow_origins: [\"https://app.example.com\"]}",
-                              .doc = "A policy is a map of these keys, or a list of such maps, its "
-                                     "rules: then the first rule whose origins match decides.",
+                              .doc = "A policy is a map of these keys, or a list of such maps, "
+                                     "its rules: then the first rule whose origins match "
+                                     "decides.",
                               .one_of = "allow_origins allow_origins_file",
                               .size = sizeof(struct written_rule),
     .at = offsetof(struct written_rule, at)};
@@ -213,25 +218,28 @@ static const struct key policy_item = {
 static const struct key route_keys[] = {
     {.name = "host", .type = &host_type, INTO(host), .example = "api.example.com",
      .also = "hostname domain server_name",
-     .doc = "The host that a request names: exact, or *.example.com for one or more labels. Letter "
-            "case, port and a final dot do not count. Without it the route is for every host."},
+     .doc = "The host that a request names: exact, or *.example.com for one or more labels. "
+            "Letter case, port and a final dot do not count. Without it the route is for every "
+            "host."},
     {.name = "path", .type = &path_type, INTO(path), .fallback = "/", .example = "/api/",
      .also = "prefix location uri url path_prefix",
-     .doc = "The path that a request begins with; it ends at a segment's end, so /api covers /api "
-            "and /api/users and not /apis. A trailing slash counts for nothing."},
+     .doc = "The path that a request begins with; it ends at a segment's end, so /api covers "
+            "/api and /api/users and not /apis. A trailing slash counts for nothing."},
     {.name = "upstream", .type = &upstream_type, INTO(upstream), .example = "api",
      .also = "backend proxy_pass target to service",
-     .doc = "Where requests go: a name of upstreams, or a URL. Without it the top-level upstream."},
+     .doc = "Where requests go: a name of upstreams, or a URL. Without it the top-level "
+            "upstream."},
     {.name = "cors", .type = &cors_type, INTO(cors), .item = &policy_item, .example = "app",
      .also = "policy",
-     .doc = "The policy: a name of policies, a policy itself, or off: then nothing about CORS is "
-            "touched and preflights are forwarded. Without it the top-level cors."},
+     .doc = "The policy: a name of policies, a policy itself, or off: then nothing about CORS "
+            "is touched and preflights are forwarded. Without it the top-level cors."},
     {.name = "strip_prefix", .type = &flag_type, .unbuilt = true, .fallback = "false",
      .also = "strip_path rewrite",
      .doc = "Whether the matched prefix is taken off what is sent upstream."},
     {.name = "location", .type = &choice_type, .unbuilt = true, .choices = "rewrite keep",
      .fallback = "rewrite",
-     .doc = "Whether a Location header that names the upstream's own address becomes the public one."},
+     .doc = "Whether a Location header that names the upstream's own address becomes the public "
+            "one."},
     {.name = "request_headers", .unbuilt = true, .secret = true,
      .doc = "Headers set and removed on the way to the backend."},
     {.name = "response_headers", .unbuilt = true,
@@ -264,15 +272,16 @@ static const struct key limits_keys[] = {
      .doc = "Bytes of a request's body; 0: no limit. A larger one gets a 413."},
     {.name = "connections", .type = &number_type, INTO(connections), .fallback = "0",
      .max = 10000000, .example = "10000", .also = "max_connections",
-     .doc = "Client connections over all workers; 0: as many as RLIMIT_NOFILE allows. At the limit "
-            "accepting pauses."},
+     .doc = "Client connections over all workers; 0: as many as RLIMIT_NOFILE allows. At the "
+            "limit accepting pauses."},
     {.name = "connections_per_client", .type = &number_type, INTO(connections_per_client),
      .fallback = "0", .max = 10000000, .example = "100",
-     .doc = "Connections of one client address, beyond which they are closed at once; 0: no limit."},
+     .doc = "Connections of one client address, beyond which they are closed at once; 0: no "
+            "limit."},
     {.name = "min_rate", .type = &size_type, INTO(min_rate), .fallback = "256", .max = 1 << 30,
      .example = "1k",
-     .doc = "Bytes a second that a client has to move on average while a body is under way; 0: no "
-            "limit."},
+     .doc = "Bytes a second that a client has to move on average while a body is under way; 0: "
+            "no limit."},
     END,
 };
 #undef OWNER
@@ -296,7 +305,8 @@ static const struct key timeouts_keys[] = {
      .doc = "How long requests under way may take to end once corsd was told to stop."},
     {.name = "drain_delay", .type = &duration_type, INTO(drain_delay), .fallback = "0s",
      .max = LONGEST, .example = "5s",
-     .doc = "How long connections are still accepted after that, so that a load balancer can notice."},
+     .doc = "How long connections are still accepted after that, so that a load balancer can "
+            "notice."},
     END,
 };
 #undef OWNER
@@ -326,26 +336,26 @@ static const struct key root_keys[] = {
      .doc = "Where corsd accepts connections: one address, or a list."},
     {.name = "workers", .type = &workers_type, INTO(workers), .fallback = "auto", .min = 1,
      .max = 1024, .example = "4", .also = "threads worker_processes processes",
-     .doc = "Event-loop threads. auto: one for each CPU that the process may use, by affinity and "
-            "cgroup quota. A change needs a restart."},
+     .doc = "Event-loop threads. auto: one for each CPU that the process may use, by affinity "
+            "and cgroup quota. A change needs a restart."},
     {.name = "upstreams", .type = &named_type, INTO(upstreams), .item = &upstream_item,
      .example = "{api: {url: \"http://127.0.0.1:3000\"}}", .also = "backends services servers",
      .doc = "Backends by name."},
     {.name = "policies", .type = &named_type, INTO(policies), .item = &policy_item,
      .example = "{app: {allow_origins: [\"https://app.example.com\"]}}", .also = "policy",
-     .doc = "CORS policies by name: one rule, or a list of rules of which the first whose origins "
-            "match decides."},
+     .doc = "CORS policies by name: one rule, or a list of rules of which the first whose "
+            "origins match decides."},
     {.name = "routes", .type = &list_type, INTO(routes), .item = &route_item,
      .example = "[{path: /api, upstream: api, cors: app}]", .also = "route locations paths",
-     .doc = "Which requests go where. Of the routes whose host and path match, the most specific "
-            "host wins, then the longest path."},
+     .doc = "Which requests go where. Of the routes whose host and path match, the most "
+            "specific host wins, then the longest path."},
     {.name = "cors", .type = &cors_type, INTO(cors), .item = &policy_item, .example = "app",
-     .doc = "The policy of routes that name none, and of answers that belong to no route: a name of "
-            "policies, a policy itself, or off."},
+     .doc = "The policy of routes that name none, and of answers that belong to no route: a "
+            "name of policies, a policy itself, or off."},
     {.name = "upstream", .type = &upstream_type, INTO(upstream),
      .example = "http://127.0.0.1:3000", .also = "backend proxy_pass target proxy",
-     .doc = "A URL, or a name of upstreams: where requests go that no route catches. Short for a "
-            "route \"/\" to it."},
+     .doc = "A URL, or a name of upstreams: where requests go that no route catches. Short for "
+            "a route \"/\" to it."},
     {.name = "trusted_proxies", .type = &cidrs_type, INTO(trusted_proxies), .max = 1000,
      .example = "[10.0.0.0/8]", .also = "trust_proxy set_real_ip_from",
      .doc = "Networks, or unix: for unix sockets, whose X-Forwarded-* headers are believed. The "

@@ -14,9 +14,9 @@ struct form {
 /* --- words ------------------------------------------------------------------------------------ */
 
 static const char introduction[] =
-    "corsd reads one YAML file: the one named by -c, else the one named by the environment variable "
-    "CORSD_CONFIG, else /etc/corsd/corsd.yaml. Every key is checked: corsd check says all that is "
-    "wrong with a file, with line and column; corsd show prints what it amounts to.";
+    "corsd reads one YAML file: the one named by -c, else the one named by the environment "
+    "variable CORSD_CONFIG, else /etc/corsd/corsd.yaml. Every key is checked: corsd check says all "
+    "that is wrong with a file, with line and column; corsd show prints what it amounts to.";
 
 static const char smallest[] = "listen: 127.0.0.1:8080\n"
                                "upstream: http://127.0.0.1:3000\n"
@@ -30,16 +30,17 @@ static const struct {
      "500ms, 10s, 2m, 2h, 1d, or a bare number of seconds. Whole numbers only."},
     {"sizes", "512, 32k, 10m, 1g: bytes, or units of 1024."},
     {"true and false", "Only these words, without quotes; yes, no, on and off are refused."},
-    {"quotes", "YAML wants quotes around a value that begins with *, & or [, or holds \": \": \"*\", "
-               "\"[::1]:8080\"."},
+    {"quotes", "YAML wants quotes around a value that begins with *, & or [, or holds \": \": "
+               "\"*\", \"[::1]:8080\"."},
     {"variables",
      "A value may hold ${VAR}, ${VAR:-default} or ${VAR:?message}, replaced by an environment "
      "variable: the default holds where it is empty or not set, the message is the fault then. "
-     "$${ stands for ${ itself. Values are put in after the YAML was read, so they never add keys."},
+     "$${ stands for ${ itself. Values are put in after the YAML was read, so they "
+     "never add keys."},
     {"files", "The name of a file starts from the folder of the configuration."},
     {"without a file",
-     "Each key can be a flag or a variable instead: --listen :8080 or CORSD_LISTEN=:8080. Keys of a "
-     "policy are those of cors: --allow-origin https://app.example.com (several times), or "
+     "Each key can be a flag or a variable instead: --listen :8080 or CORSD_LISTEN=:8080. Keys of "
+     "a policy are those of cors: --allow-origin https://app.example.com (several times), or "
      "CORSD_ALLOW_ORIGINS with commas. Others have their section before them: --log-level debug, "
      "CORSD_LIMITS_BODY_SIZE=10m."},
 };

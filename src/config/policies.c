@@ -1,10 +1,10 @@
 /* policies and cors: rules as they were written → the specs that cors/policy compiles. */
+#include <stdlib.h>
 #include "compiler.h"
 #include "corsd/config/file.h"
+#include "corsd/config/origins_file.h"
 #include "corsd/config/readers.h"
 #include "corsd/cors/public_suffix.h"
-
-enum { ORIGINS_FILE_MAX = 256 << 20 };
 
 /* --- keys of the whole policy ----------------------------------------------------------------- */
 
@@ -60,58 +60,6 @@ static struct policy_traits traits_of(const struct written_rule *all)
 /* Numbers of `preflight_status`, in the order of its choices. */
 static const unsigned statuses[] = {200, 202, 204};
 
-/* A line without its comment and the space around it. */
-static struct str content(struct str line)
-{
-    struct str text = str_trim(str_head(line, str_find(line, '#')));
-    while (text.n && text.p[text.n - 1] == '\r')
-        text = str_trim(str_head(text, text.n - 1));
-    return text;
-}
-
-static bool split_lines(struct reading *reading, struct place_file *file, struct spec_list *out)
-{
-    struct str rest = file->text;
-    size_t n = 1;
-    for (size_t i = 0; i < rest.n; i++)
-        n += rest.p[i] == '\n';
-    struct spec_text *items = arena_alloc(&reading->scratch, n * sizeof *items);
-    struct place *places = arena_alloc(&reading->scratch, n * sizeof *places);
-    if (!items || !places) {
-        reading->out_of_memory = true;
-        return false;
-    }
-    for (unsigned line = 1; rest.n; line++) {
-        struct str whole = str_cut(&rest, '\n'), text = content(whole);
-        if (!text.n)
-            continue;
-        places[out->n] = (struct place){file, line, (unsigned)(text.p - whole.p) + 1};
-        items[out->n] = (struct spec_text){text, &places[out->n]};
-        out->n++;
-    }
-    out->items = items;
-    return true;
-}
-
-/* The lines go with the scratch memory, the places in them too: a compiled policy keeps none. */
-static void read_origins_file(struct reading *reading, const struct spec_text *name,
-                              struct buf *text, bool has_others, struct spec_list *out)
-{
-    struct place_file *file = arena_zalloc(&reading->scratch, sizeof *file);
-    struct str path = file_path(reading, name->text);
-    if (!file || !path.p) {
-        reading->out_of_memory = true;
-        return;
-    }
-    if (!file_read(reading, name->place, path, text))
-        return;
-    *file = (struct place_file){.name = path, .text = buf_str(text)};
-    out->place = name->place;
-    if (split_lines(reading, file, out) && !out->n && has_others)
-        warn(reading, name->place, "write one origin a line", "%.*s holds no origin",
-             EXCERPT_ARG(path));
-}
-
 static struct rule_spec rule_spec_of(struct reading *reading, const struct written_rule *rule)
 {
     if (rule->max_age.at && rule->max_age.value % 1000)
@@ -138,16 +86,31 @@ static struct rule_spec rule_spec_of(struct reading *reading, const struct writt
 static const struct place stand_in_place = {0};
 static const struct spec_text stand_in = {STR_INIT("https://stand-in.invalid"), &stand_in_place};
 
+/* What reports need while one policy is compiled. */
+struct reports {
+    struct reading *reading;
+    const struct origins_file *files; /* one a rule */
+    size_t n;
+};
+
 static void report(void *ctx, enum fault_level level, const void *place, const char *message,
                    const char *hint)
 {
-    struct reading *reading = ctx;
+    const struct reports *reports = ctx;
+    struct place in_file = {0};
     if (place == &stand_in_place)
         return;
+    for (size_t i = 0; i < reports->n; i++) {
+        if (!origins_file_has(&reports->files[i], place))
+            continue;
+        if (is_heard(reports->reading))
+            in_file = origins_file_place(&reports->files[i], place);
+        place = &in_file;
+    }
     if (level == FAULT_ERROR)
-        fault(reading, place, hint, "%s", message);
+        fault(reports->reading, place, hint, "%s", message);
     else
-        warn(reading, place, hint, "%s", message);
+        warn(reports->reading, place, hint, "%s", message);
 }
 
 static void check_origins(struct reading *reading, const struct written_rule *rule,
@@ -180,20 +143,29 @@ static const struct public_suffixes *suffixes_for(struct compiler *compiler,
     return compiler->suffixes;
 }
 
+static void read_file(struct reading *reading, const struct written_rule *rule,
+                      struct origins_file *file, struct rule_spec *spec)
+{
+    const struct spec_text *name = &rule->allow_origins_file;
+    if (!name->place)
+        return;
+    origins_file_read(reading, name, file, &spec->file_origins);
+    if (spec->file_origins.place && !spec->file_origins.n && spec->allow_origins.n)
+        warn(reading, name->place, "write one origin a line", "%.*s holds no origin",
+             EXCERPT_ARG(name->text));
+}
+
 static struct policy *create(struct compiler *compiler, const struct written_policy *written,
-                             struct str name, struct rule_spec *specs, struct buf *files)
+                             struct str name, struct rule_spec *specs, struct origins_file *files)
 {
     struct reading *reading = compiler->reading;
     const struct written_rule *rules = written->rules.first;
     struct written_rule all = rules[0];
+    struct reports reports = {reading, files, written->rules.n};
     for (size_t i = 0; i < written->rules.n; i++) {
-        const struct spec_text *file = &rules[i].allow_origins_file;
         specs[i] = rule_spec_of(reading, &rules[i]);
         merge(reading, rule_item.keys, true, &rules[i], &all);
-        files[i].max = ORIGINS_FILE_MAX;
-        if (file->place)
-            read_origins_file(reading, file, &files[i], specs[i].allow_origins.n > 0,
-                              &specs[i].file_origins);
+        read_file(reading, &rules[i], &files[i], &specs[i]);
         check_origins(reading, &rules[i], &specs[i]);
     }
     struct policy_spec spec = {.name = name,
@@ -201,26 +173,27 @@ static struct policy *create(struct compiler *compiler, const struct written_pol
                                .n_rules = written->rules.n,
                                .traits = traits_of(&all),
                                .place = written->rules.at};
-    return policy_create(&spec, suffixes_for(compiler, specs, spec.n_rules), report, reading);
+    return policy_create(&spec, suffixes_for(compiler, specs, spec.n_rules), report, &reports);
 }
 
 static const struct policy *compile_policy(struct compiler *compiler,
                                            const struct written_policy *written, struct str name)
 {
-    struct reading *reading = compiler->reading;
     struct plan *plan = compiler->plan;
     size_t n = written->rules.n;
+    struct policy *policy = NULL;
     if (!n)
         return NULL; /* reported when it was read */
-    struct rule_spec *specs = arena_zalloc(&reading->scratch, n * sizeof *specs);
-    struct buf *files = arena_zalloc(&reading->scratch, n * sizeof *files);
-    if (!specs || !files) {
-        reading->out_of_memory = true;
-        return NULL;
-    }
-    struct policy *policy = create(compiler, written, name, specs, files);
-    for (size_t i = 0; i < n; i++)
-        buf_finish(&files[i]);
+    struct rule_spec *specs = calloc(n, sizeof *specs);
+    struct origins_file *files = calloc(n, sizeof *files);
+    if (specs && files)
+        policy = create(compiler, written, name, specs, files);
+    else
+        compiler->reading->out_of_memory = true;
+    for (size_t i = 0; files && i < n; i++)
+        origins_file_finish(&files[i]);
+    free(files);
+    free(specs);
     if (policy)
         plan->policies[plan->n_policies++] = policy;
     return policy;

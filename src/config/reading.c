@@ -6,8 +6,8 @@
 
 enum { MESSAGE_MAX = 1024 };
 
-/* The line of a place. Faults come mostly in the order of the file: the search goes on from the last
- * one. */
+/* The line of a place. Faults come mostly in the order of the file: the search goes on from the
+ * last one. */
 static struct str line_at(struct reading *reading, const struct place *at)
 {
     struct str text = at->file->text;

@@ -1,4 +1,5 @@
 /* Tables → JSON Schema: a definition a type, a property a key. */
+#include <stdio.h>
 #include "corsd/base/json.h"
 #include "corsd/config/describe.h"
 #include "corsd/config/keys.h"
@@ -21,8 +22,8 @@ static void add_u64(struct json *json, const char *name, uint64_t value)
 
 static void add_ref(struct json *json, const char *definition)
 {
-    char path[80] = "#/definitions/";
-    strncat(path, definition, sizeof path - strlen(path) - 1);
+    char path[80];
+    snprintf(path, sizeof path, "#/definitions/%s", definition);
     add_text(json, "$ref", path);
 }
 

@@ -1,5 +1,6 @@
 /* Finds the key that a flag or variable is called after: its own name at the top level and in a
- * policy (which then is `cors`), section and name elsewhere: --log-level, CORSD_LIMITS_BODY_SIZE. */
+ * policy (which then is `cors`), section and name elsewhere: --log-level, CORSD_LIMITS_BODY_SIZE.
+ */
 #include "corsd/config/settings.h"
 #include <stdio.h>
 #include "corsd/config/keys.h"

@@ -1,8 +1,11 @@
 /* Responses that no backend made. */
 #include "corsd/gate/answer.h"
+#include <assert.h>
 #include "corsd/cors/headers.h"
 #include "corsd/gate/decision.h"
 #include "corsd/http/edit.h"
+
+enum { QUOTED_MAX = 256 }; /* of a method, header name or origin that is quoted in a body */
 
 unsigned gate_answer_status(const struct decision *decision)
 {
@@ -40,10 +43,10 @@ static void body_text(struct buf *out, const struct decision *decision)
         buf_add(out, cors_reasons[verdict->reason].prose);
         if (verdict->missing.n) {
             buf_add(out, STR(": "));
-            buf_add(out, verdict->missing);
+            buf_add(out, str_head(verdict->missing, QUOTED_MAX));
         } else if (verdict->reason == REASON_ORIGIN_OFF_LIST) {
             buf_add(out, STR(": "));
-            buf_add(out, decision->origin);
+            buf_add(out, str_head(decision->origin, QUOTED_MAX));
         }
     } else {
         buf_add(out, STR("corsd: "));
@@ -72,13 +75,10 @@ static void cors_lines(struct buf *out, const struct decision *decision)
 
 static void text(struct buf *out, const struct decision *decision)
 {
-    char bytes[512];
+    char bytes[2 * QUOTED_MAX];
     struct buf line = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     body_text(&line, decision);
-    if (line.failed) { /* an origin that does not fit */
-        line.n = sizeof bytes - 1;
-        line.p[line.n++] = '\n';
-    }
+    assert(!line.failed);
     special_lines(out, decision);
     cors_lines(out, decision);
     buf_add(out, STR("Cache-Control: no-store\r\nContent-Type: text/plain; charset=utf-8\r\n"));

@@ -27,6 +27,7 @@ static const uint8_t passes[FIELD_COUNT] = {
     [FIELD_X_FORWARDED_FOR] = REWRITTEN,
     [FIELD_PROXY_CONNECTION] = HOP,
     [FIELD_X_FORWARDED_HOST] = FROM_PROXY,
+    [FIELD_TRANSFER_ENCODING] = REWRITTEN,
     [FIELD_X_FORWARDED_PROTO] = FROM_PROXY,
     [FIELD_X_FORWARDED] = FROM_PROXY,
     [FIELD_PROXY_AUTHENTICATE] = HOP,
@@ -97,13 +98,25 @@ static void host(struct buf *out, struct head *head, const struct decision *deci
     edit_field(out, STR("Host"), text);
 }
 
-/* A length with leading zeros is read differently by some; it is written anew (RFC 9110 §8.6). */
-static void content_length(struct buf *out, struct head *head, const struct decision *decision)
+/* "Name: value" and its CRLF, and nothing around the value. */
+static bool is_plainly_written(const struct field *field)
 {
-    struct field *field = head_field(head, FIELD_CONTENT_LENGTH);
-    if (!field || field->value.n == 1 || field->value.p[0] != '0')
+    const char *colon = field->name.p + field->name.n;
+    return colon[1] == ' ' && field->value.p == colon + 2 && field->value.p[field->value.n] == '\r';
+}
+
+/* What frames has one spelling: leading zeros (RFC 9110 §8.6), HTAB and odd case are read
+ * differently by some. */
+static void framing(struct buf *out, struct head *head, const struct decision *decision)
+{
+    struct field *length = head_field(head, FIELD_CONTENT_LENGTH);
+    if (decision->body.kind == BODY_CHUNKED) {
+        drop_all(head, FIELD_TRANSFER_ENCODING);
+        buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
+    }
+    if (!length || (is_plainly_written(length) && (length->value.n == 1 || *length->value.p != '0')))
         return;
-    field->dropped = true;
+    length->dropped = true;
     edit_field_u64(out, STR("Content-Length"), decision->body.length);
 }
 
@@ -183,6 +196,8 @@ static void forwarded_for(struct buf *out, struct head *head, const struct peer 
     drop_all(head, FIELD_X_FORWARDED_FOR);
     buf_add(out, STR("X-Forwarded-For: "));
     for (; peer->trusted && field; field = head_next(head, field)) {
+        if (!field->value.n)
+            continue;
         buf_add(out, field->value);
         buf_add(out, STR(", "));
     }
@@ -227,7 +242,7 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
     request_line(out, head, decision);
     drop_hops(gate, head, peer->trusted);
     host(out, head, decision, authority);
-    content_length(out, head, decision);
+    framing(out, head, decision);
     expect(head, decision);
     te(out, head);
     max_forwards(out, head);
@@ -271,11 +286,24 @@ struct str gate_client(const struct plan *plan, const struct peer *peer, const s
     return client;
 }
 
+/* RFC 9110 §6.5.1: names without an id of their own that a trailer may not bear. */
+static bool is_for_heads_only(struct str name)
+{
+    static const struct str names[] = {
+        STR_INIT("www-authenticate"), STR_INIT("authentication-info"),
+        STR_INIT("content-encoding"), STR_INIT("content-range"),
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq_nocase(name, names[i]))
+            return true;
+    return false;
+}
+
 void gate_trailers(struct head *trailers)
 {
     for (size_t i = 0; i < trailers->n; i++) {
         struct field *field = &trailers->fields[i];
-        enum field_id id = (enum field_id)field->id;
-        field->dropped = id != FIELD_OTHER && id != FIELD_DATE && id != FIELD_SERVER;
+        bool plain = field->id == FIELD_OTHER || field->id == FIELD_DATE || field->id == FIELD_SERVER;
+        field->dropped = !plain || is_for_heads_only(field->name);
     }
 }

@@ -45,6 +45,7 @@ static bool server_keeps_alive(const struct head *head, const struct response *r
 static bool switches_rightly(const struct head *head, const struct decision *decision)
 {
     return decision->kind == DECISION_TUNNEL && head->minor &&
+           head_count(head, FIELD_UPGRADE) == 1 &&
            str_eq_nocase(head_value(head, FIELD_UPGRADE), STR("websocket"));
 }
 
@@ -111,6 +112,12 @@ static bool length_stays(const struct head *head, const struct response *respons
     return response->sent_as == BODY_LENGTH || response->body.kind == BODY_NONE;
 }
 
+static void drop_all(struct head *head, enum field_id id)
+{
+    for (struct field *field = head_field(head, id); field; field = head_next(head, field))
+        field->dropped = true;
+}
+
 static void drop_hops(struct head *head, const struct response *response)
 {
     for (size_t i = 0; i < head->n; i++)
@@ -125,8 +132,10 @@ static void drop_hops(struct head *head, const struct response *response)
 static void connection_lines(struct buf *out, const struct decision *decision,
                              const struct head *head, const struct response *response)
 {
-    bool head_of_chunked = decision->method == METHOD_HEAD &&
-                           head_has(head, FIELD_TRANSFER_ENCODING) && decision->minor;
+    /* RFC 9112 §6.1: never in a 204; a 304 tells nothing of a body either. */
+    bool head_of_chunked = decision->method == METHOD_HEAD && decision->minor &&
+                           head_has(head, FIELD_TRANSFER_ENCODING) && head->status != 204 &&
+                           head->status != 304;
     if (response->kind == RESPONSE_SWITCH)
         buf_add(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
     if (response->kind != RESPONSE_FINAL)
@@ -161,8 +170,8 @@ void gate_response(struct buf *out, const struct gate *gate, const struct decisi
 {
     edit_status_line(out, head->status, head->reason);
     drop_hops(head, response);
-    if (gate->plan->decision_header && head_has(head, FIELD_CORSD_DECISION))
-        head_field(head, FIELD_CORSD_DECISION)->dropped = true; /* ours alone is to be believed */
+    if (gate->plan->decision_header)
+        drop_all(head, FIELD_CORSD_DECISION); /* ours alone is to be believed */
     connection_lines(out, decision, head, response);
     cors_lines(out, decision, head, response->kind);
     if (response->kind != RESPONSE_INTERIM)

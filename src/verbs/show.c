@@ -1,8 +1,8 @@
 /* corsd show: the effective configuration. */
-#include "corsd/config/show.h"
 #include <stdlib.h>
 #include <unistd.h>
 #include "corsd/config/diagnostic.h"
+#include "corsd/config/effective.h"
 #include "corsd/plan/plan.h"
 #include "corsd/verbs/verbs.h"
 #include "reads.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "corsd/config/config.h"
 #include "corsd/config/diagnostic.h"
-#include "corsd/config/show.h"
+#include "corsd/config/effective.h"
 #include "corsd/plan/plan.h"
 #include "corsd/plan/route.h"
 

@@ -37,9 +37,12 @@ def the_backend():
 
 
 @pytest.fixture
-def backend(the_backend):
+def backend(request, the_backend):
     """The recording backend, with nothing seen yet; what corsd sent it must have been clean."""
     yield the_backend
+    if "shared" in request.fixturenames:
+        for corsd in request.getfixturevalue("shared").running:
+            corsd.drop_clients()
     faults = the_backend.faults
     the_backend.turn_page()
     assert not faults, f"corsd sent the backend what no proxy may send: {faults}"

@@ -559,6 +559,13 @@ class Connection:
         watch.register(self.sock, select.POLLRDHUP)
         return bool(watch.poll(0))
 
+    def readable(self):
+        watch = select.poll()
+        with contextlib.suppress(OSError, ValueError):
+            watch.register(self.sock, select.POLLIN)
+            return bool(watch.poll(0))
+        return False
+
     def occupied(self, busy):
         with self.backend.condition:
             self.busy = busy
@@ -723,7 +730,9 @@ class Backend:
 
     def turn_page(self):
         """A new episode for the next test: idle connections stay pooled, busy ones are ended."""
-        self.idle(0.1)  # one that has answered a moment ago is about to be
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end and any(conn.busy or conn.readable() for conn in list(self.open)):
+            time.sleep(0.001)  # what has come is still this test's; an answer just given is about to end
         with self.condition:
             self.episode = Episode()
             busy = [conn for conn in self.open if conn.busy]

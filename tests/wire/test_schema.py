@@ -66,12 +66,14 @@ def test_examples_pass(validator, name):
     validator.validate(document(os.path.join(EXAMPLES, name)))
 
 
-@pytest.mark.parametrize("name", files(os.path.join(CORPUS, "bad")))
+def judged():
+    bad = os.path.join(CORPUS, "bad")
+    return [name for name in files(bad) if not BEYOND.match(name) and document(os.path.join(bad, name)) is not None]
+
+
+@pytest.mark.parametrize("name", judged())
 def test_bad_ones_do_not(validator, name):
-    config = document(os.path.join(CORPUS, "bad", name))
-    if config is None or BEYOND.match(name):
-        pytest.skip("beyond what a schema can judge")
-    assert not validator.is_valid(config)
+    assert not validator.is_valid(document(os.path.join(CORPUS, "bad", name)))
 
 
 @pytest.mark.parametrize("name", [

@@ -11,7 +11,8 @@ struct config_source {
     const char *file; /* NULL: no file, settings alone */
     /* As they were typed, for their place in messages: "--allow-origin=https://a.example", or
      * "--allow-origin" and the next word; "--allow-credentials" alone; "CORSD_LISTEN=127.0.0.1:80".
-     * Variables before flags, which win. A flag may come several times where its key takes a list. */
+     * Variables before flags, which win. A flag may come several times where its key takes a list.
+     */
     const char *const *settings;
     size_t n_settings;
     bool strict; /* a warning is an error */

@@ -39,7 +39,7 @@ struct key {
     const char *choices;     /* words parted by spaces, numbered from 0 */
     const char *later;       /* choices that are not built yet */
     const char *fallback;    /* the default: text, read like the user's own; NULL: absent */
-    uint64_t min, max;       /* of numbers, durations (ms), sizes, and a list's items; max 0: none */
+    uint64_t min, max;       /* of numbers, durations (ms), sizes, items; max 0: none */
     const struct key *keys;  /* of a section; ends with a row without name */
     const struct key *item;  /* of a list, a map of names, and cors */
     size_t size;             /* of a section's or item's struct */

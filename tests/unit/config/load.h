@@ -1,8 +1,8 @@
 /* Loads a configuration and prints what is said about it; each buffer is freed by loaded_finish. */
 #pragma once
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <unistd.h>
+#include <criterion/criterion.h>
 #include "corsd/config/config.h"
 #include "corsd/config/diagnostic.h"
 #include "corsd/plan/plan.h"

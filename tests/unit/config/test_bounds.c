@@ -206,3 +206,28 @@ Test(config_bounds, files_that_are_none)
     cr_expect(says(&loaded, "is larger than"), "%s", loaded.printed.p);
     loaded_finish(&loaded);
 }
+
+/* Each fault of a file of origins has its line, and after some hundreds they are only counted. */
+Test(config_bounds, a_file_of_faults)
+{
+    char path[] = "/tmp/corsd-test-XXXXXX", text[256];
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    FILE *file = fdopen(fd, "w");
+    cr_assert_not_null(file);
+    for (int i = 1; i <= 20000; i++)
+        fprintf(file, i % 2 ? "  ü%d.example\n" : "https://a%d.example\n", i);
+    fclose(file);
+    snprintf(text, sizeof text, "%scors: {allow_origins_file: %s}\n", base, path);
+    double start = seconds();
+    struct loaded loaded = load_text(str_of(text));
+    cr_expect_lt(seconds() - start, 20.0);
+    cr_expect_eq(loaded.diagnostics.errors, 10000);
+    cr_expect_eq(loaded.diagnostics.n, DIAGNOSTICS_MAX);
+    for (size_t i = 0; i < loaded.diagnostics.n; i++) {
+        cr_expect_eq(loaded.diagnostics.items[i].line, 2 * i + 1);
+        cr_expect_eq(loaded.diagnostics.items[i].column, 3);
+    }
+    loaded_finish(&loaded);
+    unlink(path);
+}

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "corsd/config/show.h"
+#include "corsd/config/effective.h"
 #include "load.h"
 
 enum { FILE_MAX = 1 << 20 };

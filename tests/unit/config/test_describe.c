@@ -1,4 +1,5 @@
-/* What is printed from the tables, and the examples. CORSD_UPDATE_CORPUS=1 writes the files anew. */
+/* What is printed from the tables, and the examples. CORSD_UPDATE_CORPUS=1 writes the files anew.
+ */
 #include <dirent.h>
 #include <stdlib.h>
 #include "corsd/config/describe.h"
@@ -116,8 +117,8 @@ static void check_example(const struct key *key, const char *format)
     struct loaded loaded = load_text(str_of(text));
     for (size_t i = 0; i < loaded.diagnostics.n; i++) {
         struct str message = loaded.diagnostics.items[i].message;
-        bool elsewhere = str_starts(message, STR("there is no")) ||
-                         str_starts(message, STR("cannot read"));
+        bool elsewhere =
+            str_starts(message, STR("there is no")) || str_starts(message, STR("cannot read"));
         cr_expect(elsewhere || loaded.diagnostics.items[i].severity == SEVERITY_WARNING, "%s\n%s",
                   text, loaded.printed.p);
     }
@@ -132,7 +133,8 @@ Test(config_describe, every_example_is_taken)
         const struct key *section;
     } sections[] = {
         {"listen: :1\nupstream: http://127.0.0.1:3000\n%s: %s\n", "listen upstream", &root_key},
-        {"listen: :1\nupstream: http://127.0.0.1:3000\ncors:\n  allow_origins: [https://a.example]\n"
+        {"listen: :1\nupstream: http://127.0.0.1:3000\ncors:\n"
+         "  allow_origins: [https://a.example]\n"
          "  %s: %s\n",
          "allow_origins", &rule_item},
         {"listen: :1\nupstream: u\nupstreams:\n  u:\n    url: http://127.0.0.1:3000\n    %s: %s\n",

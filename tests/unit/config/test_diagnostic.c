@@ -1,5 +1,5 @@
-#include "load.h"
 #include "corsd/config/nearest.h"
+#include "load.h"
 
 static struct diagnostics begun(void)
 {
@@ -95,10 +95,13 @@ Test(diagnostic, json)
         out.p,
         "{\n  \"errors\": 1,\n  \"warnings\": 1,\n  \"diagnostics\": [\n"
         "    {\n      \"severity\": \"warning\",\n      \"file\": \"corsd.yaml\",\n"
-        "      \"line\": 1,\n      \"column\": 1,\n      \"message\": \"\\\"cors\\\" is missing: no answer gets CORS headers\",\n"
-        "      \"hint\": \"write cors: {allow_origins: [\\\"https://app.example.com\\\"]}, or cors: off\"\n"
+        "      \"line\": 1,\n      \"column\": 1,\n      \"message\": "
+        "\"\\\"cors\\\" is missing: no answer gets CORS headers\",\n"
+        "      \"hint\": "
+        "\"write cors: {allow_origins: [\\\"https://app.example.com\\\"]}, or cors: off\"\n"
         "    },\n"
-        "    {\n      \"severity\": \"error\",\n      \"file\": \"corsd.yaml\",\n      \"line\": 1,\n"
+        "    {\n      \"severity\": \"error\",\n      \"file\": \"corsd.yaml\",\n"
+        "      \"line\": 1,\n"
         "      \"column\": 9,\n      \"message\": \"\\\"8080\\\": the address has no port\",\n"
         "      \"hint\": \"write 127.0.0.1:8080 for this machine only, :8080 for all\"\n"
         "    }\n  ]\n}\n");
@@ -135,7 +138,6 @@ static const struct {
 Test(nearest, distance)
 {
     for (size_t i = 0; i < sizeof distance_rows / sizeof *distance_rows; i++)
-        cr_expect_eq(
-            typo_distance(str_of(distance_rows[i].a), str_of(distance_rows[i].b), 3),
-            distance_rows[i].distance, "%s, %s", distance_rows[i].a, distance_rows[i].b);
+        cr_expect_eq(typo_distance(str_of(distance_rows[i].a), str_of(distance_rows[i].b), 3),
+                     distance_rows[i].distance, "%s, %s", distance_rows[i].a, distance_rows[i].b);
 }

@@ -1,8 +1,8 @@
 /* What a configuration means, in the plan's own terms. */
-#include "load.h"
+#include <stdio.h>
 #include "corsd/plan/place.h"
 #include "corsd/plan/route.h"
-#include <stdio.h>
+#include "load.h"
 
 #define HEAD "listen: 127.0.0.1:8080\nupstream: http://127.0.0.1:3000\n"
 #define CORS "cors: {allow_origins: [\"https://app.example.com\"]}\n"
@@ -66,11 +66,11 @@ Test(config_plan, one_route_of_the_shorthand)
 
 Test(config_plan, routes_in_normal_form)
 {
-    struct loaded loaded = load_good(
-        HEAD CORS "limits: {body_size: 1k}\nroutes:\n"
-                  "  - {host: API.Example.com., path: /caf%C3%A9/./x/../, cors: off}\n"
-                  "  - {host: \"*.Example.com\", path: /}\n"
-                  "  - {host: \"[0::1]\"}\n");
+    struct loaded loaded =
+        load_good(HEAD CORS "limits: {body_size: 1k}\nroutes:\n"
+                            "  - {host: API.Example.com., path: /caf%C3%A9/./x/../, cors: off}\n"
+                            "  - {host: \"*.Example.com\", path: /}\n"
+                            "  - {host: \"[0::1]\"}\n");
     const struct plan *plan = loaded.plan;
     cr_assert_eq(plan->n_routes, 4);
     cr_expect(str_eq(plan->routes[0].host, STR("api.example.com")));

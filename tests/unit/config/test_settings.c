@@ -1,7 +1,7 @@
 /* Flags and variables: the same plan as a file, the same messages at their names. */
-#include "load.h"
 #include <stdlib.h>
-#include "corsd/config/show.h"
+#include "corsd/config/effective.h"
+#include "load.h"
 
 enum { SETTINGS_MAX = 16 };
 
@@ -131,7 +131,8 @@ static const struct {
     int words;
 } word_rows[] = {
     {"--listen", 2},          {"--listen=:80", 1},  {"--allow-origin", 2}, {"--allow-origins", 2},
-    {"--allow-credentials", 1}, {"--via=false", 1}, {"--log-level", 2},    {"--limits-body-size", 2},
+    {"--allow-credentials", 1}, {"--via=false", 1}, {"--log-level", 2},
+    {"--limits-body-size", 2},
     {"--trusted-proxy", 2},   {"--cors", 2},        {"--tls", 0},          {"--routes", 0},
     {"--policies", 0},        {"--log", 0},         {"--config", 0},       {"--", 0},
     {"-c", 0},                {"listen", 0},        {"", 0},

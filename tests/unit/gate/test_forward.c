@@ -407,7 +407,6 @@ static const struct {
     {"Location: /", false},
     {"Max-Forwards: 1", false},
     {"Expect: 100-continue", false},
-    {"Range: bytes=0-", false},
     /* what authenticates */
     {"Authorization: Basic x", false},
     {"Cookie: a=b", false},
@@ -416,6 +415,7 @@ static const struct {
     {"Proxy-Authenticate: x", false},
     {"WWW-Authenticate: Basic", false},
     {"Authentication-Info: x", false},
+    {"www-AUTHENTICATE: Basic", false},
     /* what belongs to the connection, or decides */
     {"Connection: close", false},
     {"Keep-Alive: 5", false},
@@ -425,7 +425,6 @@ static const struct {
     {"Access-Control-Allow-Origin: *", false},
     {"Access-Control-Expose-Headers: *", false},
     {"Vary: Origin", false},
-    {"Cache-Control: no-store", false},
     {"X_Forwarded_For: 1.1.1.1", false},
 };
 

@@ -167,10 +167,10 @@ static struct str random_host(char *out, bool wild)
 static struct str random_path(char *out, bool normal)
 {
     size_t n = (size_t)rand() % 4;
-    strcpy(out, n ? "" : "/");
+    out[0] = 0;
     for (size_t i = 0; i < n; i++)
         strcat(out, segments[(size_t)rand() % (normal ? 4 : COUNT(segments))]);
-    return str_of(out);
+    return n ? str_of(out) : STR("/");
 }
 
 Test(route, as_the_rule_said_slowly)

@@ -1,5 +1,5 @@
 /* Walks the tables over what was written. */
-#include "corsd/config/show.h"
+#include "corsd/config/effective.h"
 #include "corsd/base/units.h"
 #include "corsd/config/keys.h"
 #include "corsd/config/readers.h"
