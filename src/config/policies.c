@@ -37,6 +37,19 @@ static void merge(struct reading *reading, const struct key *keys, bool wide_onl
     }
 }
 
+/* A rule that names all that the others do of these keys. Where they agree, each then says the
+ * same, as `show` prints it. */
+static struct written_rule merged(struct reading *reading, struct written_rule *rules, size_t n)
+{
+    struct written_rule all = rules[0];
+    size_t errors = reading->diagnostics->errors;
+    for (size_t i = 1; i < n; i++)
+        merge(reading, rule_item.keys, true, &rules[i], &all);
+    for (size_t i = 0; i < n && reading->diagnostics->errors == errors; i++)
+        merge(reading, rule_item.keys, true, &all, &rules[i]);
+    return all;
+}
+
 static struct policy_traits traits_of(const struct written_rule *all)
 {
     return (struct policy_traits){
@@ -159,12 +172,11 @@ static struct policy *create(struct compiler *compiler, const struct written_pol
                              struct str name, struct rule_spec *specs, struct origins_file *files)
 {
     struct reading *reading = compiler->reading;
-    const struct written_rule *rules = written->rules.first;
-    struct written_rule all = rules[0];
+    struct written_rule *rules = written->rules.first;
+    struct written_rule all = merged(reading, rules, written->rules.n);
     struct reports reports = {reading, files, written->rules.n};
     for (size_t i = 0; i < written->rules.n; i++) {
         specs[i] = rule_spec_of(reading, &rules[i]);
-        merge(reading, rule_item.keys, true, &rules[i], &all);
         read_file(reading, &rules[i], &files[i], &specs[i]);
         check_origins(reading, &rules[i], &specs[i]);
     }

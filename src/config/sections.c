@@ -56,16 +56,17 @@ static bool is_elsewhere(const struct key *section, struct str name)
 
 static const char *key_elsewhere(const struct key *section, struct str name, char *hint)
 {
+    const struct key *key = built_key(rule_item.keys, name); /* what most people look for */
+    if (key && section->keys != rule_item.keys)
+        return phrase(hint, PHRASE,
+                      "\"%s\" is a key of a policy: write it below cors, or in policies",
+                      key->name);
     for (size_t i = 0; key_tables[i]; i++) {
-        const struct key *key = built_key(key_tables[i]->keys, name);
+        key = built_key(key_tables[i]->keys, name);
         if (!key || key_tables[i]->keys == section->keys)
             continue;
         if (key_tables[i] == &root_key)
             return phrase(hint, PHRASE, "\"%s\" stands at the top, without indentation", key->name);
-        if (key_tables[i] == &rule_item)
-            return phrase(hint, PHRASE,
-                          "\"%s\" is a key of a policy: write it below cors, or in policies",
-                          key->name);
         return phrase(hint, PHRASE, "\"%s\" is a key of %s", key->name, key_tables[i]->name);
     }
     return NULL;

@@ -17,7 +17,8 @@ struct member { /* an address with connections */
 struct crowd {
     uint64_t connections; /* atomic */
     uint64_t by_descriptors;
-    pthread_mutex_t lock; /* of the members */
+    pthread_mutex_t lock; /* of what follows */
+    struct once refusals; /* told to the log by any loop */
     struct member *members[SLOTS];
 };
 
@@ -55,6 +56,14 @@ bool crowd_is_full(struct crowd *crowd, const struct plan *plan)
 {
     uint64_t limit = plan->limits.connections ? plan->limits.connections : crowd->by_descriptors;
     return __atomic_load_n(&crowd->connections, __ATOMIC_RELAXED) >= limit;
+}
+
+bool crowd_is_news(struct crowd *crowd, struct str a, struct str b, uint64_t now_ms)
+{
+    pthread_mutex_lock(&crowd->lock);
+    bool news = once_is_news(&crowd->refusals, a, b, now_ms);
+    pthread_mutex_unlock(&crowd->lock);
+    return news;
 }
 
 static void ip_of(const struct sockaddr *peer, uint8_t ip[16])

@@ -74,4 +74,6 @@ void listeners_stop(struct loop *loop);
 bool crowd_enter(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
                  bool *counted_alone);
 void crowd_leave(struct crowd *crowd, const struct sockaddr *peer, bool counted_alone);
+/* What one loop takes for news may have been told by another. */
+bool crowd_is_news(struct crowd *crowd, struct str a, struct str b, uint64_t now_ms);
 bool crowd_is_full(struct crowd *crowd, const struct plan *plan);

@@ -58,7 +58,11 @@ void record_verdict(struct exchange *ex, const struct head *head)
     if (cors_reasons[verdict->reason].allowed || !ex->decision.policy)
         return;
     struct str what = verdict->missing.n ? verdict->missing : ex->decision.origin;
-    if (once_is_news(&ex->loop->refusals, ex->decision.policy->name, what, timer_now_ms()))
+    struct str policy = ex->decision.policy->name;
+    uint64_t now = timer_now_ms();
+    /* The loop's own memory first: what it knows costs no lock. */
+    if (once_is_news(&ex->loop->refusals, policy, what, now) &&
+        crowd_is_news(ex->loop->crowd, policy, what, now))
         warn_of_refusal(ex, head);
 }
 

@@ -17,7 +17,7 @@ struct timer {
 /* NULL out of memory. The base outlives the timers. */
 struct timers *timers_create(struct event_base *base);
 void timers_destroy(struct timers *timers);
-/* Fires in ms from now, at most one tick late and never early; replaces what was set before. */
+/* Fires in ms from now, at most two ticks late and never early; replaces what was set before. */
 void timer_set(struct timers *timers, struct timer *timer, uint64_t ms);
 void timer_stop(struct timer *timer);
 static inline bool timer_waits(const struct timer *timer)
