@@ -114,7 +114,8 @@ static void framing(struct buf *out, struct head *head, const struct decision *d
         drop_all(head, FIELD_TRANSFER_ENCODING);
         buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
     }
-    if (!length || (is_plainly_written(length) && (length->value.n == 1 || *length->value.p != '0')))
+    if (!length ||
+        (is_plainly_written(length) && (length->value.n == 1 || *length->value.p != '0')))
         return;
     length->dropped = true;
     edit_field_u64(out, STR("Content-Length"), decision->body.length);
@@ -303,7 +304,8 @@ void gate_trailers(struct head *trailers)
 {
     for (size_t i = 0; i < trailers->n; i++) {
         struct field *field = &trailers->fields[i];
-        bool plain = field->id == FIELD_OTHER || field->id == FIELD_DATE || field->id == FIELD_SERVER;
+        bool plain =
+            field->id == FIELD_OTHER || field->id == FIELD_DATE || field->id == FIELD_SERVER;
         field->dropped = !plain || is_for_heads_only(field->name);
     }
 }

@@ -166,7 +166,8 @@ enum http_cause message_parse_request(struct head *head, struct str bytes)
 
 enum http_cause message_parse_response(struct head *head, struct str bytes)
 {
-    /* RFC 9112 §4: HTTP-version SP status-code SP [reason-phrase]; servers leave the last SP out. */
+    /* RFC 9112 §4: HTTP-version SP status-code SP [reason-phrase]; servers leave the last SP out.
+     */
     struct str rest = bytes;
     struct str line = cut_line(&rest), whole = {line.p, line.n + 2};
     uint8_t minor;

@@ -130,7 +130,8 @@ static bool must_be_encoded(unsigned char c)
     return c <= 0x20 || c >= 0x7f || strchr("\"<>^`{|}#?", c);
 }
 
-/* Decodes %XX; where `only_odd`, just bytes that must be encoded. False on a malformed or NUL one. */
+/* Decodes %XX; where `only_odd`, just bytes that must be encoded. False on a malformed or NUL one.
+ */
 static bool decode(struct buf *path, size_t from, bool only_odd)
 {
     size_t to = from;

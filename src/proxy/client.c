@@ -208,8 +208,8 @@ static void on_event(struct stream *stream, short what)
         client_run(client);
 }
 
-/* The last answer may still lie in the kernel, on its way to a slow reader: as long as it moves, the
- * connection is not idle. */
+/* The last answer may still lie in the kernel, on its way to a slow reader: as long as it moves,
+ * the connection is not idle. */
 static bool is_still_writing(struct client *client)
 {
     uint32_t unsent = stream_unsent(&client->stream);

@@ -362,8 +362,9 @@ static bool client_lags(struct exchange *ex)
            RELAY_DONE;
 }
 
-/* A legacy server's lone LFs become CRLFs in loop->repaired, once the head's end is there; the guard
- * of the connection only keeps the place. The result is as the guard's on the repaired head. */
+/* A legacy server's lone LFs become CRLFs in loop->repaired, once the head's end is there; the
+ * guard of the connection only keeps the place. The result is as the guard's on the repaired head.
+ */
 static enum guard_result scan_bare_lf(struct exchange *ex, const struct guard_limits *bounds,
                                       struct str *head, size_t *raw)
 {

@@ -39,7 +39,7 @@ struct exchange {
     struct relay up, down;
     struct str head;            /* the request's head as the server gets it, kept for a retry */
     bool head_sent;             /* handed to `up` on this connection */
-    bool up_broken;             /* the server takes no more; what it answered is read all the same */
+    bool up_broken;             /* the server takes no more; its answer is read all the same */
     bool answered;              /* a final response's head is on its way to the client */
     bool interim;               /* a 1xx came: the server is at work */
     bool retried, closing;      /* closing: the client's connection ends after the answer */

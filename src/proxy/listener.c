@@ -23,7 +23,8 @@ struct listener {
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* A file left by a process that died would be in the way; one somebody listens on is not touched. */
+/* A file left by a process that died would be in the way; one somebody listens on is not touched.
+ */
 static int clear_stale(const struct address *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->at;

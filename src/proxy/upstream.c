@@ -1,4 +1,5 @@
-/* Pools: a stack a loop and upstream, so that the warmest connection is used and the rest age out. */
+/* Pools: a stack a loop and upstream, so that the warmest connection is used and the rest age out.
+ */
 #include "upstream.h"
 #include <errno.h>
 #include <netinet/in.h>

@@ -436,7 +436,7 @@ HUGE = {
     "an alias of itself": "listen: &a [*a]\n",
     "an alias of nothing": "listen: *nothing\n",
     "a long scalar": "listen: " + "x" * 5_000_000 + "\n",
-    "many keys": "".join(f"key{n}: 1\n" for n in range(3000)),
+    "many keys": "".join(f"key{n}: 1\n" for n in range(20000)),
     "bytes": bytes(range(256)) * 100,
     "NUL": b"listen: \0\n",
     "not UTF-8": b"listen: \xff\xfe\n",

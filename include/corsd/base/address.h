@@ -1,5 +1,6 @@
 /* Where a socket is: host:port of an IP address, a unix path; and blocks of addresses (CIDR).
- * Pure but for reading no file and asking no name server: names other than localhost are refused. */
+ * Pure but for reading no file and asking no name server: names other than localhost are refused.
+ */
 #pragma once
 #include <sys/socket.h>
 #include "corsd/base/str.h"
@@ -33,7 +34,8 @@ const char *address_fault_text(enum address_fault fault);
 enum { ADDRESS_TEXT = 128 };
 /* "127.0.0.1:80", "[::1]:80", "unix:/path" into out[ADDRESS_TEXT]; returns out. */
 char *address_text(const struct sockaddr *at, socklen_t size, char out[ADDRESS_TEXT]);
-/* The IP alone, as X-Forwarded-For writes it ("::1", IPv4-mapped as IPv4); "unix" for a unix peer. */
+/* The IP alone, as X-Forwarded-For writes it ("::1", IPv4-mapped as IPv4); "unix" for a unix peer.
+ */
 char *address_ip_text(const struct sockaddr *at, char out[ADDRESS_TEXT]);
 bool address_eq(const struct address *a, const struct address *b);
 uint16_t address_port(const struct sockaddr *at); /* host byte order; 0 for unix */

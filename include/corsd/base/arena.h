@@ -1,4 +1,5 @@
-/* Memory that is freed all at once: an exchange's, a plan's. One owner, one thread while it grows. */
+/* Memory that is freed all at once: an exchange's, a plan's. One owner, one thread while it grows.
+ */
 #pragma once
 #include "corsd/base/str.h"
 

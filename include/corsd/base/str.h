@@ -79,5 +79,6 @@ size_t str_rfind(struct str text, char c);
 struct str str_trim(struct str text);
 /* Decimal digits only, all of text, at least one, no overflow. *out on true only. */
 MUST_USE bool str_to_u64(struct str text, uint64_t *out);
-/* Cuts the part before the first `at` off *rest (and the separator); all of it where there is none. */
+/* Cuts the part before the first `at` off *rest (and the separator); all of it where there is none.
+ */
 struct str str_cut(struct str *rest, char at);

@@ -1,5 +1,5 @@
-/* A backend's head in, the head the client gets out: hop-by-hop fields and foreign CORS headers out,
- * ours and Vary in, framed for this client. Source: RFC 9110 §7.6, §15.2; DESIGN §2, §3. */
+/* A backend's head in, the head the client gets out: hop-by-hop fields and foreign CORS headers
+ * out, ours and Vary in, framed for this client. Source: RFC 9110 §7.6, §15.2; DESIGN §2, §3. */
 #pragma once
 #include "corsd/gate/request.h"
 

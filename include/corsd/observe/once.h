@@ -1,4 +1,5 @@
-/* Says whether something is news: the same thing is told once, and nothing too often. One thread. */
+/* Says whether something is news: the same thing is told once, and nothing too often. One thread.
+ */
 #pragma once
 #include "corsd/base/str.h"
 

@@ -1,5 +1,5 @@
-/* One event loop's share of the proxy: its clients, exchanges, pools, buffers and counters. All of it
- * belongs to one thread; what crosses threads says so. */
+/* One event loop's share of the proxy: its clients, exchanges, pools, buffers and counters. All of
+ * it belongs to one thread; what crosses threads says so. */
 #pragma once
 #include "corsd/base/address.h"
 #include "corsd/observe/counters.h"
@@ -14,7 +14,8 @@ struct crowd;
 struct crowd *crowd_create(void);
 void crowd_destroy(struct crowd *crowd);
 
-/* NULL out of memory. The base, the log and the crowd outlive the loop; the plan gets a reference. */
+/* NULL out of memory. The base, the log and the crowd outlive the loop; the plan gets a reference.
+ */
 MUST_USE struct loop *loop_create(struct event_base *base, const struct log *log,
                                   struct crowd *crowd, struct plan *plan, const uint64_t seed[2]);
 /* Ends every connection and frees all. */

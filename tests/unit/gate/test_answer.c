@@ -1,7 +1,7 @@
 /* What corsd says itself: DESIGN §2 rules 2, 3, 5, 8 and 10; §3. Rows compare all lines but for
  * their order, and the body. */
-#include "corsd/gate/answer.h"
 #include <criterion/criterion.h>
+#include "corsd/gate/answer.h"
 #include "fixture.h"
 
 #define A "|Origin: https://a.example"
@@ -110,7 +110,8 @@ static const struct {
 /* Content-Length is checked against the body that came, so rows need not count. */
 static void without_length(const char *head, char *out, size_t size)
 {
-    const char *length = strstr(head, "Content-Length: "), *end = strchr(length ? length : "|", '|');
+    const char *length = strstr(head, "Content-Length: "),
+               *end = strchr(length ? length : "|", '|');
     bool counts = length && length[16] != '0';
     snprintf(out, size, "%.*s%s", (int)(counts ? length - head : (long)strlen(head)), head,
              counts ? end + 1 : "");
@@ -149,8 +150,7 @@ Test(answer, rows)
     for (size_t i = 0; i < COUNT(rows); i++) {
         bench_request(&bench, rows[i].request);
         cr_assert_eq(bench.decision.kind, DECISION_ANSWER, "%s", rows[i].name);
-        expect_answer(&bench, !bench.decision.keep_alive, rows[i].want, rows[i].body,
-                      rows[i].name);
+        expect_answer(&bench, !bench.decision.keep_alive, rows[i].want, rows[i].body, rows[i].name);
     }
     bench_end(&bench);
 }
@@ -170,12 +170,14 @@ Test(answer, every_cause)
         bench.decision.own = OWN_ERROR;
         bench.decision.cause = (enum http_cause)cause;
         snprintf(body, sizeof body, "corsd: %s\n", row->prose.p);
-        snprintf(want, sizeof want, "HTTP/1.1 %u %s|" TEXT ALLOW_A
+        snprintf(want, sizeof want,
+                 "HTTP/1.1 %u %s|" TEXT ALLOW_A
                  "Access-Control-Allow-Credentials: true|Content-Length: 1|" VARY "%s%s%s",
                  row->status, http_reason_phrase(row->status).p,
                  row->status == 503 ? "Retry-After: 1|" : "",
                  cause == CAUSE_METHOD_REFUSED
-                     ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS|" : "",
+                     ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS|"
+                     : "",
                  "Connection: close|");
         expect_answer(&bench, true, want, body, row->word.p);
         cr_expect_eq(gate_answer_status(&bench.decision), row->status);
@@ -211,7 +213,8 @@ Test(answer, a_long_word_is_cut)
         snprintf(head, sizeof head, "%s / HTTP/1.1|Host: x" A, word);
         snprintf(whole, sizeof whole, "corsd: the method is not on the list: %s", word);
         expect_cut(&bench, head, whole);
-        snprintf(head, sizeof head, "OPTIONS / HTTP/1.1|Host: x|Origin: tauri://%s" ASKS("PUT"), word);
+        snprintf(head, sizeof head, "OPTIONS / HTTP/1.1|Host: x|Origin: tauri://%s" ASKS("PUT"),
+                 word);
         snprintf(whole, sizeof whole, "corsd: the origin is not on the list: tauri://%s", word);
         bench_request(&bench, head);
         if (bench.decision.verdict.reason == REASON_ORIGIN_OFF_LIST)
@@ -270,8 +273,7 @@ Test(answer, health)
         bench.gate.draining = health_rows[i].draining;
         bench_request(&bench, health_rows[i].request);
         cr_assert_eq(bench.decision.kind, DECISION_ANSWER, "%s", health_rows[i].name);
-        expect_answer(&bench, false, health_rows[i].want, health_rows[i].body,
-                      health_rows[i].name);
+        expect_answer(&bench, false, health_rows[i].want, health_rows[i].body, health_rows[i].name);
     }
     bench_request(&bench, "POST /.well-known/corsd HTTP/1.1|Host: x");
     cr_expect_eq(bench.decision.kind, DECISION_FORWARD, "only GET and HEAD");

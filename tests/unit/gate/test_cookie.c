@@ -1,6 +1,6 @@
 /* Attributes given to the backend's cookies: DESIGN §1 cookies. */
-#include "corsd/gate/cookie.h"
 #include <criterion/criterion.h>
+#include "corsd/gate/cookie.h"
 #include "fixture.h"
 
 static const struct {

@@ -1,6 +1,6 @@
 /* The decision header: DESIGN §1 decision_header. */
-#include "corsd/gate/decision.h"
 #include <criterion/criterion.h>
+#include "corsd/gate/decision.h"
 #include "fixture.h"
 
 #define A "|Origin: https://a.example"

@@ -1,7 +1,7 @@
 /* The request's head as the backend gets it: DESIGN §3 "Hop-by-hop", "Host", "Framing", "Upgrade".
  * Rows compare all lines but for their order; the last column is the whole head. */
-#include "corsd/gate/forward.h"
 #include <criterion/criterion.h>
+#include "corsd/gate/forward.h"
 #include "fixture.h"
 
 #define FROM "X-Forwarded-For: 192.0.2.7|"
@@ -203,7 +203,8 @@ Test(forward, heads)
     bench_end(&bench);
 }
 
-/* --- plans that want it otherwise -------------------------------------------------------------- */
+/* --- plans that want it otherwise --------------------------------------------------------------
+ */
 
 static const struct {
     const char *name;
@@ -340,7 +341,8 @@ Test(forward, a_head_that_does_not_fit_fails)
     bench_end(&bench);
 }
 
-/* --- the client's address ---------------------------------------------------------------------- */
+/* --- the client's address ----------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name, *peer, *lines, *want;
@@ -380,7 +382,8 @@ Test(forward, client)
     bench_end(&bench);
 }
 
-/* --- trailers ---------------------------------------------------------------------------------- */
+/* --- trailers ----------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *line;

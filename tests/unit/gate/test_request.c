@@ -1,7 +1,7 @@
 /* Heads and decisions, without a socket: DESIGN §2 rules 1–3, 5, 10, 12–16, §3 "Host", "Framing",
  * "Upgrade", "Limits". */
-#include "corsd/gate/request.h"
 #include <criterion/criterion.h>
+#include "corsd/gate/request.h"
 #include "fixture.h"
 
 #define A "|Origin: https://a.example"
@@ -279,7 +279,8 @@ Test(request, decisions)
     bench_end(&bench);
 }
 
-/* --- where routes are few ---------------------------------------------------------------------- */
+/* --- where routes are few ----------------------------------------------------------------------
+ */
 
 #define TOP "listen: 127.0.0.1:1\n"
 #define U "upstreams: {u: {url: 'http://127.0.0.1:3000'}}\n"
@@ -327,7 +328,8 @@ Test(request, plans)
     }
 }
 
-/* --- policies that act otherwise, and rule 15 -------------------------------------------------- */
+/* --- policies that act otherwise, and rule 15 --------------------------------------------------
+ */
 
 enum trait { NONE, REJECT, METHODS, REPORT, ANY_WEBSOCKET };
 
@@ -437,8 +439,9 @@ Test(request, facts_are_what_stands_in_the_head)
 {
     struct bench bench;
     bench_begin(&bench, house);
-    bench_request(&bench, "POST /api?q HTTP/1.1|Host: X:81|Content-Length: 7|Origin: https://a.example|"
-                          "Expect: 100-continue");
+    bench_request(&bench,
+                  "POST /api?q HTTP/1.1|Host: X:81|Content-Length: 7|Origin: https://a.example|"
+                  "Expect: 100-continue");
     const struct decision *decision = &bench.decision;
     cr_expect(decision->expects_continue);
     cr_expect_eq(decision->body.kind, BODY_LENGTH);
@@ -460,9 +463,9 @@ Test(request, every_line_of_requested_headers_is_asked_about)
 {
     struct bench bench;
     bench_begin(&bench, house);
-    bench_request(&bench, "OPTIONS /api HTTP/1.1|Host: x" A ASKS("GET")
-                          "|Access-Control-Request-Headers: accept|"
-                          "access-control-request-HEADERS: , x-a ,");
+    bench_request(&bench, "OPTIONS /api HTTP/1.1|Host: x" A ASKS(
+                              "GET") "|Access-Control-Request-Headers: accept|"
+                                     "access-control-request-HEADERS: , x-a ,");
     cr_expect_eq(bench.decision.cors.n_request_headers, 2);
     cr_expect_eq(bench.decision.verdict.reason, REASON_HEADER_OFF_LIST);
     bench_end(&bench);

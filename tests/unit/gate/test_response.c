@@ -1,7 +1,8 @@
 /* The backend's head as the client gets it: DESIGN §2 rules 4–9 and 17, §3 "Framing",
- * "Hop-by-hop", "Streaming", "Upgrade", "Bad backends". Rows compare all lines but for their order. */
-#include "corsd/gate/response.h"
+ * "Hop-by-hop", "Streaming", "Upgrade", "Bad backends". Rows compare all lines but for their order.
+ */
 #include <criterion/criterion.h>
+#include "corsd/gate/response.h"
 #include "fixture.h"
 
 #define A "|Origin: https://a.example"
@@ -206,7 +207,8 @@ Test(response, heads)
     bench_end(&bench);
 }
 
-/* --- keep and report --------------------------------------------------------------------------- */
+/* --- keep and report ---------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name;
@@ -271,7 +273,8 @@ Test(response, attributes_are_given_to_cookies)
     bench_end(&bench);
 }
 
-/* --- what the head means for both connections --------------------------------------------------- */
+/* --- what the head means for both connections ---------------------------------------------------
+ */
 
 static const struct {
     const char *name, *request, *response;

@@ -1,5 +1,5 @@
-#include "corsd/http/cause.h"
 #include <criterion/criterion.h>
+#include "corsd/http/cause.h"
 #include "corsd/http/fields.h"
 
 Test(cause, every_row_is_fit_to_be_said)

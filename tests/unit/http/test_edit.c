@@ -1,7 +1,7 @@
 /* Heads written anew: kept fields byte for byte, in as few runs as there are gaps. */
-#include "corsd/http/edit.h"
-#include <criterion/criterion.h>
 #include <stdio.h>
+#include <criterion/criterion.h>
+#include "corsd/http/edit.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 enum { CAP = 16 };

@@ -1,8 +1,8 @@
 /* Names, their twins and families, and lists: RFC 9110 §5; DESIGN §3 "Hop-by-hop". */
-#include "corsd/http/fields.h"
-#include <criterion/criterion.h>
-#include <stdio.h>
 #include <ctype.h>
+#include <stdio.h>
+#include <criterion/criterion.h>
+#include "corsd/http/fields.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 

@@ -1,8 +1,8 @@
 /* RFC 9112 §6.3 as a matrix for both directions, and the chunked coding; DESIGN §3 "Framing". */
-#include "corsd/http/framing.h"
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <criterion/criterion.h>
+#include "corsd/http/framing.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 #define CL "Content-Length: "

@@ -1,8 +1,8 @@
 /* DESIGN §3 "Guard first": each fault, and the same verdict however the bytes are cut. */
-#include "corsd/http/guard.h"
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <criterion/criterion.h>
+#include "corsd/http/guard.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 #define GET "GET / HTTP/1.1\r\n"
@@ -206,8 +206,8 @@ Test(guard, rows)
                          got.at);
         }
         for (size_t step = 1; step < 8; step++)
-            cr_expect(same(scan(rows[i].part, rows[i].bytes, step, &wide), got), "%s, %zu at a time",
-                      rows[i].name, step);
+            cr_expect(same(scan(rows[i].part, rows[i].bytes, step, &wide), got),
+                      "%s, %zu at a time", rows[i].name, step);
     }
 }
 

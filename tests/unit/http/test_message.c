@@ -1,7 +1,7 @@
 /* Heads that the guard let pass, as views: RFC 9112 §3, §4, §5; DESIGN §3. */
-#include "corsd/http/message.h"
-#include <criterion/criterion.h>
 #include <stdio.h>
+#include <criterion/criterion.h>
+#include "corsd/http/message.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 #define H "Host: a\r\n\r\n"

@@ -1,7 +1,7 @@
 /* Targets, authorities, and the readings of a path: DESIGN §2 rule 16, §3 "Host". */
-#include "corsd/http/target.h"
-#include <criterion/criterion.h>
 #include <stdio.h>
+#include <criterion/criterion.h>
+#include "corsd/http/target.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 #define L63 "a23456789012345678901234567890123456789012345678901234567890123"

@@ -1,9 +1,9 @@
 /* A clock that a test turns by hand: clock_gettime of this program, and of the libraries in it.
  * Include it in one file of the program. */
 #pragma once
-#include <sys/syscall.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 

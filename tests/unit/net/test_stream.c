@@ -1,12 +1,12 @@
 /* Edge-triggered sockets, over socket pairs and a loopback connection. */
-#include "corsd/net/stream.h"
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <criterion/criterion.h>
+#include "corsd/net/stream.h"
 
 struct ends {
     struct event_base *base;
@@ -198,7 +198,8 @@ Test(stream, closed_is_closed)
     end(&ends);
 }
 
-/* --- loopback: what a unix socket does not do --------------------------------------------------- */
+/* --- loopback: what a unix socket does not do ---------------------------------------------------
+ */
 
 static void begin_tcp(struct ends *ends)
 {
@@ -263,7 +264,8 @@ Test(stream, a_refused_connection)
     struct ends ends = {.base = event_base_new(), .peer = -1};
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof at;
-    int taken = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int taken = socket(AF_INET, SOCK_STREAM, 0),
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     ends_of = &ends;
     cr_assert_eq(bind(taken, (struct sockaddr *)&at, sizeof at), 0); /* and nobody listens */
     cr_assert_eq(getsockname(taken, (struct sockaddr *)&at, &size), 0);

@@ -1,9 +1,9 @@
 /* The wheel, on a clock turned by hand: a millisecond is one turn of the loop. */
-#include "corsd/net/timer.h"
+#include <stdlib.h>
 #include <criterion/criterion.h>
 #include <event2/event.h>
-#include <stdlib.h>
 #include "clock.h"
+#include "corsd/net/timer.h"
 
 enum { START = 123456789, TICK = 16, TURN = 2048 * TICK };
 

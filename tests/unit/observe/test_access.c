@@ -1,6 +1,6 @@
 /* Access lines: one a request, and no byte in them that breaks a line, a field or JSON. */
-#include "corsd/observe/access.h"
 #include <criterion/criterion.h>
+#include "corsd/observe/access.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
@@ -49,18 +49,17 @@ Test(access, json)
 {
     struct buf out = BUF_INIT(4096);
     access_json(&out, &full);
-    cr_expect(
-        str_eq(buf_str(&out),
-               STR("{\"time\":\"2023-11-14T22:13:20.123Z\",\"request_id\":\"id\","
-                   "\"trace_id\":\"4bf9\",\"client\":\"192.0.2.7\",\"method\":\"GET\","
-                   "\"host\":\"a.example\",\"path\":\"/a?b\",\"protocol\":\"HTTP/1.1\","
-                   "\"status\":200,\"bytes_in\":1,\"bytes_out\":18446744073709551615,"
-                   "\"duration\":1.234567,\"route\":\"/\",\"upstream\":\"u\","
-                   "\"server\":\"http://127.0.0.1:1\",\"upstream_status\":201,"
-                   "\"upstream_time\":0.000007,\"origin\":\"https://a.example\","
-                   "\"policy\":\"app\",\"cors_kind\":\"actual\",\"cors_result\":\"allowed\","
-                   "\"cors_reason\":\"allowed\",\"close\":\"ok\"}\n")),
-        "%.*s", STR_ARG(buf_str(&out)));
+    cr_expect(str_eq(buf_str(&out),
+                     STR("{\"time\":\"2023-11-14T22:13:20.123Z\",\"request_id\":\"id\","
+                         "\"trace_id\":\"4bf9\",\"client\":\"192.0.2.7\",\"method\":\"GET\","
+                         "\"host\":\"a.example\",\"path\":\"/a?b\",\"protocol\":\"HTTP/1.1\","
+                         "\"status\":200,\"bytes_in\":1,\"bytes_out\":18446744073709551615,"
+                         "\"duration\":1.234567,\"route\":\"/\",\"upstream\":\"u\","
+                         "\"server\":\"http://127.0.0.1:1\",\"upstream_status\":201,"
+                         "\"upstream_time\":0.000007,\"origin\":\"https://a.example\","
+                         "\"policy\":\"app\",\"cors_kind\":\"actual\",\"cors_result\":\"allowed\","
+                         "\"cors_reason\":\"allowed\",\"close\":\"ok\"}\n")),
+              "%.*s", STR_ARG(buf_str(&out)));
     buf_finish(&out);
 }
 

@@ -1,10 +1,10 @@
 /* Log lines: one line a fact, whatever the text holds. */
-#include "corsd/observe/log.h"
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <criterion/criterion.h>
+#include "corsd/observe/log.h"
 
 static char path[] = "/tmp/corsd-test-log-XXXXXX";
 

@@ -1,7 +1,7 @@
 /* News is told once, and nothing too often. */
-#include "corsd/observe/once.h"
-#include <criterion/criterion.h>
 #include <stdio.h>
+#include <criterion/criterion.h>
+#include "corsd/observe/once.h"
 
 static bool tell(struct once *once, unsigned number, uint64_t now_ms)
 {

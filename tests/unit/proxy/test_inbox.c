@@ -1,10 +1,10 @@
 /* Bytes that wait: borrowed first, owned when they must stay. */
-#include "../../../src/proxy/inbox.h"
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <criterion/criterion.h>
+#include "../../../src/proxy/inbox.h"
 
 enum { SCRATCH = 4096 };
 

@@ -1,12 +1,12 @@
 /* Bodies between two socket pairs: decoded, framed anew, held back, cut visibly. DESIGN §3
  * "Framing", "Streaming", "Deadlines", "Limits". */
-#include "../../../src/proxy/relay.h"
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <criterion/criterion.h>
+#include "../../../src/proxy/relay.h"
 #include "../net/clock.h"
 #include "corsd/base/buf.h"
 
@@ -81,8 +81,8 @@ static void end(struct rig *rig)
 static enum relay_state turn(struct rig *rig, struct str prefix)
 {
     event_base_loop(rig->base, EVLOOP_NONBLOCK);
-    enum relay_state state = relay_move(&rig->relay, &rig->tools, &rig->inbox, &rig->source,
-                                        &rig->sink, prefix);
+    enum relay_state state =
+        relay_move(&rig->relay, &rig->tools, &rig->inbox, &rig->source, &rig->sink, prefix);
     cr_assert(inbox_settle(&rig->inbox));
     memset(rig->block, '#', sizeof rig->block); /* the scratch is for others now */
     return state;
@@ -108,7 +108,8 @@ static bool goes_on(enum relay_state state)
     return state == RELAY_ON_SOURCE || state == RELAY_ON_SINK || state == RELAY_AGAIN;
 }
 
-/* --- what comes and what goes ------------------------------------------------------------------- */
+/* --- what comes and what goes -------------------------------------------------------------------
+ */
 
 #define LENGTH(n) {BODY_LENGTH, n}
 #define CHUNKED {BODY_CHUNKED, 0}
@@ -294,7 +295,8 @@ Test(relay, a_head_goes_before_any_body_came)
     end(rig);
 }
 
-/* --- back-pressure ------------------------------------------------------------------------------- */
+/* --- back-pressure -------------------------------------------------------------------------------
+ */
 
 /* The source has no end, and nobody reads: what is held stays bounded, and is not read further. */
 Test(relay, a_slow_reader_stops_the_reading)
@@ -431,7 +433,8 @@ Test(relay, bytes_sent_ahead_keep_their_order)
     end(rig);
 }
 
-/* --- limits and losses --------------------------------------------------------------------------- */
+/* --- limits and losses ---------------------------------------------------------------------------
+ */
 
 Test(relay, a_chunked_body_beyond_its_limit)
 {
@@ -497,7 +500,8 @@ Test(relay, a_source_that_is_reset)
     end(rig);
 }
 
-/* --- a tunnel is two relays until close ---------------------------------------------------------- */
+/* --- a tunnel is two relays until close ----------------------------------------------------------
+ */
 
 Test(relay, a_tunnel_passes_byte_by_byte)
 {
@@ -515,7 +519,8 @@ Test(relay, a_tunnel_passes_byte_by_byte)
     end(rig);
 }
 
-/* --- the client's pace ---------------------------------------------------------------------------- */
+/* --- the client's pace
+ * ---------------------------------------------------------------------------- */
 
 enum { BODY_MS = 10000, RATE = 256 };
 
