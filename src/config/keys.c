@@ -159,39 +159,37 @@ static const struct key rule_keys[] = {
             "origins other than loopback with credentials, and patterns that reach into the "
             "domains of strangers, such as https://*.github.io."},
     {.name = "upstream_headers", .type = &choice_type, INTO(upstream_headers), .wide = true,
-     .unbuilt = true, .choices = "replace keep", .fallback = "replace", .example = "keep",
+     .choices = "replace keep", .fallback = "replace", .example = "keep",
      .doc = "What becomes of CORS headers that the backend sends: replace takes them off and "
             "sends ours; keep leaves the answer alone where the backend sent "
             "Access-Control-Allow-Origin."},
-    {.name = "denied", .type = &choice_type, INTO(denied), .wide = true, .unbuilt = true,
-     .choices = "forward reject", .fallback = "forward", .example = "reject",
+    {.name = "denied", .type = &choice_type, INTO(denied), .wide = true, .choices = "forward reject", .fallback = "forward", .example = "reject",
      .doc = "What becomes of a cross-origin request whose origin is not allowed: forward it "
             "without CORS headers, so that the browser hides the answer, or reject it with a "
             "403."},
     {.name = "enforce_methods", .type = &flag_type, INTO(enforce_methods), .wide = true,
-     .unbuilt = true, .fallback = "false", .example = "true",
+     .fallback = "false", .example = "true",
      .doc = "Whether a cross-origin request with a method off the list gets a 403. GET, HEAD "
             "and POST count too."},
-    {.name = "mode", .type = &choice_type, INTO(mode), .wide = true, .unbuilt = true,
-     .choices = "enforce report", .fallback = "enforce", .example = "report", .also = "report_only",
+    {.name = "mode", .type = &choice_type, INTO(mode), .wide = true, .choices = "enforce report", .fallback = "enforce", .example = "report", .also = "report_only",
      .doc = "report changes nothing on the wire, and logs and counts what enforce would do."},
     {.name = "websocket_origins", .type = &choice_type, INTO(websocket_origins), .wide = true,
-     .unbuilt = true, .choices = "check any", .fallback = "check", .example = "any",
+     .choices = "check any", .fallback = "check", .example = "any",
      .doc = "Whether a WebSocket handshake from an origin off the list gets a 403. Browsers do "
             "not protect WebSockets themselves, and send cookies along."},
     {.name = "timing_allow_origin", .type = &choice_type, INTO(timing_allow_origin), .wide = true,
-     .unbuilt = true, .choices = "false true *", .fallback = "false", .example = "true",
+     .choices = "false true *", .fallback = "false", .example = "true",
      .doc = "Whether pages may see the detailed timing of requests: true for the allowed "
             "origin, \"*\" for all."},
     {.name = "resource_policy", .type = &choice_type, INTO(resource_policy), .wide = true,
-     .unbuilt = true, .choices = "same-origin same-site cross-origin", .example = "cross-origin",
+     .choices = "same-origin same-site cross-origin", .example = "cross-origin",
      .also = "corp cross_origin_resource_policy",
      .doc = "Cross-Origin-Resource-Policy of answers to which the backend gave none."},
     {.name = "cookies", .type = &section_type, INTO(cookies), .keys = cookies_keys, .wide = true,
-     .unbuilt = true, .example = "{same_site: none, secure: true}", .also = "cookie set_cookie",
+     .example = "{same_site: none, secure: true}", .also = "cookie set_cookie",
      .doc = "Attributes given to the cookies that the backend sets."},
     {.name = "allow_private_network", .type = &flag_type, INTO(allow_private_network),
-     .wide = true, .unbuilt = true, .fallback = "false", .example = "true",
+     .wide = true, .fallback = "false", .example = "true",
      .also = "private_network",
      .doc = "Whether a preflight that asks for Private Network Access is granted it."},
     END,
