@@ -12,6 +12,7 @@ static void copy_numbers(struct compiler *compiler)
     plan->workers = (unsigned)w->workers.value;
     plan->forwarded = (enum forwarded)w->forwarded.value;
     plan->via = w->via.value;
+    plan->decision_header = w->decision_header.value;
     plan->limits = (struct limits){
         .header_size = w->limits.header_size.value,
         .headers = w->limits.headers.value,
@@ -36,6 +37,20 @@ static void copy_numbers(struct compiler *compiler)
     };
     if (plan->log.output.n && !str_eq(plan->log.output, STR("stderr")))
         plan->log.output = file_path(compiler->reading, plan->log.output);
+}
+
+static void compile_health(struct compiler *compiler)
+{
+    const struct spec_text *path = &compiler->written->health_path;
+    if (!path->place)
+        return;
+    bool plain = path->text.n && path->text.p[0] == '/';
+    for (size_t i = 0; i < path->text.n; i++)
+        plain = plain && path->text.p[i] > ' ' && !strchr("%\\;?#*\x7f", path->text.p[i]);
+    if (!plain)
+        fault(compiler->reading, path->place, "write /.well-known/corsd",
+              "\"%.*s\" is not a plain path", EXCERPT_ARG(path->text));
+    compiler->plan->health_path = path->text;
 }
 
 static void compile_default(struct compiler *compiler)
@@ -72,6 +87,7 @@ bool compile_plan(struct reading *reading, const struct written *written, struct
         compile_listeners(&compiler) && compile_upstreams(&compiler) && compile_policies(&compiler);
     if (ok) {
         compile_default(&compiler);
+        compile_health(&compiler);
         ok = compile_routes(&compiler);
     }
     if (ok) {

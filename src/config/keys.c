@@ -57,8 +57,10 @@ static const struct key upstream_keys[] = {
      .doc = "Connections to a server, over all workers; 0: no limit."},
     {.name = "queue", .unbuilt = true,
      .doc = "Requests that may wait for a connection: {size, timeout}."},
-    {.name = "host", .type = &text_type, .unbuilt = true, .fallback = "keep",
-     .doc = "The Host header sent upstream: keep, upstream, or a name."},
+    {.name = "host", .type = &text_type, INTO(host), .fallback = "keep", .example = "upstream",
+     .also = "host_header preserve_host proxy_set_header",
+     .doc = "The Host header sent upstream: keep what the client sent, upstream for the url's own "
+            "host, or a name."},
     {.name = "origin", .type = &text_type, .unbuilt = true, .fallback = "keep",
      .doc = "The Origin header sent upstream: keep, remove, or a value."},
     {.name = "tls", .unbuilt = true,
@@ -80,8 +82,10 @@ static const struct key upstream_keys[] = {
      .doc = "Connections a worker keeps for reuse; 0: none."},
     {.name = "max_age", .type = &duration_type, INTO(max_age), .fallback = "0s", .max = LONGEST,
      .example = "10m", .doc = "Age at which a pooled connection is no longer reused; 0: no limit."},
-    {.name = "accept_bare_lf", .type = &flag_type, .unbuilt = true, .fallback = "false",
-     .doc = "Whether a legacy backend may end the lines of a head by LF alone."},
+    {.name = "accept_bare_lf", .type = &flag_type, INTO(accept_bare_lf), .fallback = "false",
+     .example = "true",
+     .doc = "Whether a legacy backend may end the lines of a head by LF alone; the client gets "
+            "CRLF."},
     END,
 };
 #undef OWNER
@@ -242,10 +246,12 @@ static const struct key route_keys[] = {
      .doc = "Headers set and removed on the way to the backend."},
     {.name = "response_headers", .unbuilt = true,
      .doc = "Headers set and removed on the way to the client."},
-    {.name = "body_size", .type = &size_type, .unbuilt = true,
-     .doc = "The largest request body; without it limits.body_size."},
-    {.name = "response_timeout", .type = &duration_type, .unbuilt = true,
-     .doc = "As in upstreams, for this route."},
+    {.name = "body_size", .type = &size_type, INTO(body_size), .example = "10m",
+     .also = "client_max_body_size max_body_size",
+     .doc = "The largest request body on this route, 0 for no limit; without it limits.body_size."},
+    {.name = "response_timeout", .type = &duration_type, INTO(response_timeout), .min = 1,
+     .max = LONGEST, .example = "10m",
+     .doc = "As in upstreams, for this route alone."},
     END,
 };
 #undef OWNER
@@ -365,8 +371,10 @@ static const struct key root_keys[] = {
     {.name = "via", .type = &flag_type, INTO(via), .fallback = "true", .example = "false",
      .doc = "Whether Via is added. Some backends do not compress when they see it (nginx: "
             "gzip_proxied)."},
-    {.name = "health_path", .type = &path_type, .unbuilt = true, .also = "health healthcheck",
-     .doc = "A path answered by corsd itself: 200, or 503 while it stops."},
+    {.name = "health_path", .type = &path_type, INTO(health_path),
+     .example = "/.well-known/corsd", .also = "health healthcheck",
+     .doc = "A path that corsd answers itself on the traffic port, for balancers: 200, or 503 "
+            "while it drains. It is never proxied."},
     {.name = "public_suffix_list", .type = &file_type, INTO(public_suffix_list),
      .example = "/usr/share/publicsuffix/public_suffix_list.dat",
      .doc = "A newer public suffix list than the one of the system's library."},
@@ -378,8 +386,8 @@ static const struct key root_keys[] = {
      .example = "{header: 5s}", .also = "timeout", .doc = "How long things may take."},
     {.name = "log", .type = &section_type, INTO(log), .keys = log_keys,
      .example = "{access: text}", .also = "logging logs", .doc = "What is logged, and where to."},
-    {.name = "decision_header", .type = &flag_type, .unbuilt = true, .fallback = "false",
-     .also = "debug",
+    {.name = "decision_header", .type = &flag_type, INTO(decision_header), .fallback = "false",
+     .example = "true", .also = "debug",
      .doc = "Whether every response gets a Corsd-Decision header: what was decided, and why."},
     {.name = "admin", .unbuilt = true, .also = "metrics",
      .doc = "Where metrics, health and the live page are served."},

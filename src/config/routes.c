@@ -161,12 +161,17 @@ static void add_route(struct compiler *compiler, const struct route *route)
     plan->n_routes++;
 }
 
+/* written: NULL for the route that the shorthand adds. */
 static void set_upstream(struct compiler *compiler, struct route *route,
-                         const struct upstream_spec *upstream)
+                         const struct upstream_spec *upstream, const struct written_route *written)
 {
     route->upstream = upstream;
     route->response_timeout_ms = upstream ? upstream->response_timeout_ms : 0;
     route->body_size = compiler->written->limits.body_size.value;
+    if (written && written->response_timeout.at)
+        route->response_timeout_ms = written->response_timeout.value;
+    if (written && written->body_size.at)
+        route->body_size = written->body_size.value;
 }
 
 static void compile_route(struct compiler *compiler, const struct written_route *written,
@@ -178,7 +183,7 @@ static void compile_route(struct compiler *compiler, const struct written_route 
     if (written->host.place)
         route.host = normal_host(reading, &written->host);
     route.path = written->path.text.n ? normal_path(reading, &written->path) : (struct str){0};
-    set_upstream(compiler, &route, upstream_of(compiler, written));
+    set_upstream(compiler, &route, upstream_of(compiler, written), written);
     bool known = route.host.p && route.path.p;
     if (known)
         route.name = joined(reading, route.host, route.path);
@@ -203,7 +208,7 @@ static void add_shorthand(struct compiler *compiler, struct names *seen)
                           .place = shorthand->place};
     if (!shorthand->place)
         return;
-    set_upstream(compiler, &route, find_upstream(compiler, shorthand));
+    set_upstream(compiler, &route, find_upstream(compiler, shorthand), NULL);
     if (!names_has(seen, route.name))
         add_route(compiler, &route);
 }

@@ -206,6 +206,25 @@ static bool is_ourselves(const struct plan *plan, const struct address *server)
     return false;
 }
 
+/* host: keep, upstream, or what Host shall say. */
+static void read_host_mode(struct reading *reading, const struct spec_text *host,
+                           struct upstream_spec *spec)
+{
+    struct authority authority;
+    spec->host_mode = HOST_KEEP;
+    if (str_eq(host->text, STR("keep")))
+        return;
+    if (str_eq(host->text, STR("upstream"))) {
+        spec->host_mode = HOST_UPSTREAM;
+        return;
+    }
+    if (!authority_parse(host->text, &authority))
+        fault(reading, host->place, "write keep, upstream, or a name such as api.example.com",
+              "\"%.*s\" is no host", EXCERPT_ARG(host->text));
+    spec->host_mode = HOST_NAME;
+    spec->host_name = host->text;
+}
+
 static struct upstream_spec *add_upstream(struct compiler *compiler, struct str name,
                                           const struct spec_text *url,
                                           const struct written_upstream *written)
@@ -234,7 +253,9 @@ static struct upstream_spec *add_upstream(struct compiler *compiler, struct str 
         .idle_timeout_ms = written->idle_timeout.value,
         .max_age_ms = written->max_age.value,
         .max_idle = written->max_idle.value,
+        .accept_bare_lf = written->accept_bare_lf.value,
     };
+    read_host_mode(compiler->reading, &written->host, spec);
     spec->fingerprint = fingerprint(spec);
     plan->n_upstreams++;
     return spec;

@@ -77,7 +77,7 @@ static bool copy_ipv6(struct str inside, struct authority *out)
         return false;
     memcpy(text, inside.p, inside.n);
     text[inside.n] = 0;
-    if (inet_pton(AF_INET6, text, &address) != 1)
+    if (strlen(text) != inside.n || inet_pton(AF_INET6, text, &address) != 1)
         return false;
     out->bytes[0] = '[';
     inet_ntop(AF_INET6, &address, out->bytes + 1, sizeof out->bytes - 2);

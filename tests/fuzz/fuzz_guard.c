@@ -67,7 +67,7 @@ static bool cut_crlf(struct str *rest, struct str *line)
 static bool is_start(struct str line, enum guard_part part)
 {
     return line.n && is_tchar(line.p[0]) && is_text(line, part == GUARD_RESPONSE) &&
-           (part != GUARD_RESPONSE || str_starts(line, STR("HTTP/1.")));
+           (part != GUARD_RESPONSE || str_starts(line, str_head(STR("HTTP/1."), line.n)));
 }
 
 static bool is_field_line(struct str line)

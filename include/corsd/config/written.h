@@ -22,8 +22,9 @@ struct written_listen {
 
 struct written_upstream {
     struct spec_text name; /* first, as in all that a map names */
-    struct spec_text url;
+    struct spec_text url, host;
     struct number connect_timeout, response_timeout, idle_timeout, max_idle, max_age;
+    struct number accept_bare_lf;
     const struct node *at;
 };
 
@@ -56,6 +57,7 @@ struct written_cors { /* off, a policy's name, or a policy itself; at NULL: not 
 struct written_route {
     struct spec_text host, path, upstream;
     struct written_cors cors;
+    struct number body_size, response_timeout;
     const struct node *at;
 };
 
@@ -77,9 +79,9 @@ struct written {
     struct items policies;  /* struct written_policy */
     struct items routes;    /* struct written_route */
     struct written_cors cors;
-    struct spec_text upstream, public_suffix_list;
+    struct spec_text upstream, public_suffix_list, health_path;
     struct spec_list trusted_proxies;
-    struct number forwarded, via;
+    struct number forwarded, via, decision_header;
     struct written_limits limits;
     struct written_timeouts timeouts;
     struct written_log log;

@@ -155,6 +155,13 @@ Test(target, authority)
     }
 }
 
+Test(target, authority_has_no_nul_byte)
+{
+    struct authority authority;
+    cr_expect_not(authority_parse((struct str){"a\0b", 3}, &authority));
+    cr_expect_not(authority_parse((struct str){"[::1\0]", 6}, &authority));
+}
+
 /* Each reading by itself; NULL: refused. */
 static const struct {
     const char *name;
