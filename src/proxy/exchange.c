@@ -176,6 +176,7 @@ static bool is_idempotent(const struct exchange *ex)
 static enum stage connect_server(struct exchange *ex)
 {
     int error = 0;
+    record_asked(ex);
     relay_begin(&ex->up, ex->decision.body, ex->decision.body.kind, RELAY_ON_SOURCE);
     ex->up.limit = ex->decision.route->body_size;
     ex->head_sent = ex->up_broken = false;
@@ -334,8 +335,10 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
     if (loop->out.failed)
         return fail(ex, CAUSE_UPSTREAM_HEAD_TOO_LARGE, 0);
     ex->closing = final && ex->response.close;
-    if (final || ex->response.kind == RESPONSE_SWITCH)
+    if (final || ex->response.kind == RESPONSE_SWITCH) {
         ex->status = ex->server_status = head.status;
+        record_responded(ex);
+    }
     inbox_take(&conn->inbox, raw);
     guard_init(&conn->guard, GUARD_RESPONSE);
     if (final)

@@ -21,7 +21,9 @@ enum stage {
 struct exchange_facts {
     struct timespec time;      /* wall clock */
     struct timespec began;     /* monotonic */
-    struct str id, trace, client, method, host, path, route, upstream, policy;
+    struct timespec asked;     /* monotonic: when the server was turned to */
+    uint64_t server_us;        /* from then to the head of its response */
+    struct str id, trace, client, method, host, path, route, upstream, server, policy;
 };
 
 struct exchange {

@@ -98,8 +98,11 @@ void record_keep(struct exchange *ex)
     if (!ex->wants_access || !decision->route)
         return;
     ex->facts.route = arena_copy(&ex->arena, decision->route->name);
-    if (decision->route->upstream)
-        ex->facts.upstream = arena_copy(&ex->arena, decision->route->upstream->name);
+    if (decision->route->upstream) {
+        const struct upstream_spec *upstream = decision->route->upstream;
+        ex->facts.upstream = arena_copy(&ex->arena, upstream->name);
+        ex->facts.server = arena_copy(&ex->arena, upstream->servers[0].authority);
+    }
     if (decision->policy)
         ex->facts.policy = arena_copy(&ex->arena, decision->policy->name);
 }
@@ -110,6 +113,18 @@ static uint64_t microseconds_since(struct timespec then)
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t us = (now.tv_sec - then.tv_sec) * 1000000 + (now.tv_nsec - then.tv_nsec) / 1000;
     return us > 0 ? (uint64_t)us : 0;
+}
+
+void record_asked(struct exchange *ex)
+{
+    if (ex->wants_access)
+        clock_gettime(CLOCK_MONOTONIC, &ex->facts.asked);
+}
+
+void record_responded(struct exchange *ex)
+{
+    if (ex->wants_access)
+        ex->facts.server_us = microseconds_since(ex->facts.asked);
 }
 
 static void line(struct exchange *ex)
@@ -134,7 +149,9 @@ static void line(struct exchange *ex)
         .duration_us = microseconds_since(facts->began),
         .route = route ? route->name : facts->route,
         .upstream = route && route->upstream ? route->upstream->name : facts->upstream,
+        .server = ex->upstream && route ? route->upstream->servers[0].authority : facts->server,
         .upstream_status = ex->server_status,
+        .upstream_us = facts->server_us,
         .origin = decision->origin,
         .policy = decision->policy ? decision->policy->name : facts->policy,
         .cors_kind = cors_kind_words[verdict->kind],
