@@ -90,9 +90,13 @@ static void on_event(struct stream *stream, short what)
         conn_close(conn);
 }
 
+/* The timer is not stopped when the connection is taken, only not meant any more: giving it back
+ * pushes the deadline on, which costs less than queueing it anew each time. */
 static void on_idle(struct timer *timer)
 {
-    conn_close(OWNER_OF(timer, struct conn, timer));
+    struct conn *conn = OWNER_OF(timer, struct conn, timer);
+    if (!conn->exchange)
+        conn_close(conn);
 }
 
 struct conn *conn_take(struct upstream *upstream, uint64_t fresh_ms)
