@@ -210,19 +210,28 @@ static bool ends_here(const struct head *head)
            str_to_u64(head_value(head, FIELD_MAX_FORWARDS), &left) && !left;
 }
 
-/* DESIGN §1 health_path: answered on the traffic port, for balancers. */
-static bool is_health(const struct gate *gate, const struct decision *out)
+/* DESIGN §1 health_path: answered on the traffic port, for balancers; never proxied, however it is
+ * spelled. */
+static bool is_health(struct gate *gate, const struct decision *out)
 {
-    const struct str path = gate->plan->health_path;
-    return path.n && str_eq(out->target.path, path) &&
-           (out->method == METHOD_GET || out->method == METHOD_HEAD);
+    struct str path;
+    return gate->plan->health_path.n && out->target.form != TARGET_ASTERISK &&
+           read_path(gate, READ_ONCE, out->target.path, &path) &&
+           str_eq(path, gate->plan->health_path);
 }
 
-static void decide(const struct gate *gate, const struct head *head, struct decision *out)
+static enum http_cause health(const struct gate *gate, const struct decision *out)
+{
+    if (out->method != METHOD_GET && out->method != METHOD_HEAD)
+        return CAUSE_METHOD_REFUSED;
+    return gate->draining ? CAUSE_DRAINING : CAUSE_NONE;
+}
+
+static void decide(struct gate *gate, const struct head *head, struct decision *out)
 {
     bool enforced = out->policy && out->policy->traits.mode == MODE_ENFORCE;
     if (is_health(gate, out))
-        answer(out, OWN_HEALTH, gate->draining ? CAUSE_DRAINING : CAUSE_NONE);
+        answer(out, OWN_HEALTH, health(gate, out));
     else if (enforced && out->verdict.refused)
         answer(out, OWN_ERROR, CAUSE_CORS_REFUSED);
     else if (enforced && out->verdict.kind == CORS_PREFLIGHT)

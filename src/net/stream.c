@@ -104,6 +104,13 @@ int stream_probe(struct stream *stream)
     return n >= 0 || errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
+bool stream_is_drained(struct stream *stream)
+{
+    char byte;
+    return stream->fd >= 0 && recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
+}
+
 uint32_t stream_unsent(struct stream *stream)
 {
     int unsent = 0;

@@ -150,6 +150,19 @@ struct conn *conn_open(struct upstream *upstream, int *error)
     return conn;
 }
 
+/* Whether the server has said all it had to say. Where the last read left that open (it filled its
+ * space to the byte), the socket is asked: bytes left over would answer somebody else's request. */
+static bool is_silent(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    if (stream->closing || stream->ended || !inbox_is_empty(&conn->inbox))
+        return false;
+    if (stream->readable && !stream_is_drained(stream))
+        return false;
+    stream->readable = false;
+    return true;
+}
+
 void conn_give_back(struct conn *conn, uint64_t hint_s)
 {
     struct upstream *upstream = conn->upstream;
@@ -157,8 +170,7 @@ void conn_give_back(struct conn *conn, uint64_t hint_s)
     if (hint_s && hint_s * 1000 - HINT_MARGIN_MS < idle_ms)
         idle_ms = hint_s * 1000 - HINT_MARGIN_MS;
     bool old = upstream->max_age_ms && now - conn->born_ms >= upstream->max_age_ms;
-    if (!upstream->current || upstream->loop->draining || conn->stream.closing ||
-        conn->stream.ended || !inbox_is_empty(&conn->inbox) || !idle_ms || old ||
+    if (!upstream->current || upstream->loop->draining || !is_silent(conn) || !idle_ms || old ||
         upstream->n_idle >= upstream->max_idle) {
         conn_close(conn);
         return;

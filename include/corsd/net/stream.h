@@ -33,6 +33,8 @@ ssize_t stream_write(struct stream *stream, const struct iovec *parts, int n);
 void stream_shut_down(struct stream *stream);
 /* What became of the peer while nobody reads: 0 alive or half-closed, negative errno when gone. */
 int stream_probe(struct stream *stream);
+/* Whether nothing is there to be read now, not even an end. */
+bool stream_is_drained(struct stream *stream);
 /* Bytes written that the peer has not acknowledged; 0 where that cannot be known. */
 uint32_t stream_unsent(struct stream *stream);
 /* The outcome of a non-blocking connect, once writable: 0 or negative errno. */
