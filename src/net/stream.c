@@ -65,6 +65,8 @@ ssize_t stream_read(struct stream *stream, void *bytes, size_t size)
             stream->readable = false;
         return -errno;
     }
+    if (n == 0 && stream->error)
+        return -stream->error; /* what looks like an end was a reset */
     if (n == 0)
         stream->ended = true;
     else if ((size_t)n < size && !stream->closing)
@@ -101,7 +103,9 @@ int stream_probe(struct stream *stream)
     if (stream->fd < 0)
         return -EBADF;
     ssize_t n = recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n >= 0 || errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        stream->error = errno;
+    return -stream->error;
 }
 
 bool stream_is_drained(struct stream *stream)

@@ -11,6 +11,7 @@
 enum {
     EXCHANGES_A_TURN = 16,
     LINGER_MS = 2000,             /* without a byte */
+    LINGER_ALL_MS = 30000,
     LINGER_BLOCKS = 16,           /* a turn */
     LINGER_BYTES = 16 << 20,      /* of what nobody will read, before the connection is cut */
     HEAD_BLOCK = RELAY_BLOCK + 4096 /* a head and the first of its body, in one read */
@@ -61,6 +62,13 @@ void client_close(struct client *client)
 
 /* --- lingering: a reset must not eat the answer (RFC 9112 §9.6) ------------------------------- */
 
+/* Each byte renews the wait, up to a limit in all. */
+static void rest_of_linger(struct client *client)
+{
+    uint64_t now = timer_now_ms(), left = client->linger_end_ms > now ? client->linger_end_ms - now : 0;
+    timer_set(client->loop->timers, &client->timer, left < LINGER_MS ? left : LINGER_MS);
+}
+
 static void linger_on(struct client *client)
 {
     struct scratch *scratch = &client->loop->from_clients;
@@ -73,6 +81,7 @@ static void linger_on(struct client *client)
             end(client, false);
             return;
         }
+        rest_of_linger(client);
     }
     loop_again(client->loop, client);
 }
@@ -82,7 +91,8 @@ static void linger(struct client *client)
     client->lingering = true;
     inbox_finish(&client->inbox);
     stream_shut_down(&client->stream);
-    timer_set(client->loop->timers, &client->timer, LINGER_MS);
+    client->linger_end_ms = timer_now_ms() + LINGER_ALL_MS;
+    rest_of_linger(client);
     linger_on(client);
 }
 
@@ -160,6 +170,10 @@ static enum progress next_head(struct client *client)
 
 void client_run(struct client *client)
 {
+    if (client->lingering) {
+        linger_on(client);
+        return;
+    }
     for (int turn = 0; turn < EXCHANGES_A_TURN; turn++) {
         if (client->stream.fd < 0 || client->exchange || client->lingering)
             return;

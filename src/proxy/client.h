@@ -23,6 +23,7 @@ struct client {
     bool reading;   /* a head has begun */
     bool served;    /* an exchange was had */
     bool lingering; /* all was said; what still comes is dropped */
+    uint64_t linger_end_ms;
     uint32_t lingered, unsent; /* bytes dropped so; bytes in the kernel when last looked at */
 };
 

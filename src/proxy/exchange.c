@@ -269,10 +269,11 @@ static enum stage send_request(struct exchange *ex)
 
 /* --- the response's head ---------------------------------------------------------------------- */
 
+/* Body bytes that left the client's inbox cannot be had again, written or not. */
 static bool may_retry(const struct exchange *ex)
 {
-    return ex->conn->used && !ex->retried && !ex->interim && inbox_is_empty(&ex->conn->inbox) &&
-           (!ex->up.written || (is_idempotent(ex) && !ex->up.bytes));
+    return ex->conn->used && !ex->retried && !ex->interim && !ex->up.bytes &&
+           inbox_is_empty(&ex->conn->inbox) && (!ex->up.written || is_idempotent(ex));
 }
 
 /* The connection ended before a whole head came: n is 0 or a negative errno. */
@@ -345,6 +346,8 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
         return begin_response(ex);
     if (ex->response.kind == RESPONSE_SWITCH)
         return begin_tunnel(ex);
+    if (!ex->interim)
+        relay_begin(&ex->down, (struct body){0}, BODY_NONE, RELAY_ON_SINK);
     ex->interim = true;
     if (!ex->decision.minor)
         return STAGE_AWAIT; /* RFC 9110 §15.2: HTTP/1.0 knows no 1xx */

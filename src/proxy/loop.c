@@ -305,11 +305,16 @@ static void drain_client(struct client *client)
         timer_set(client->loop->timers, &client->timer, UNSERVED_MS);
 }
 
+void loop_unready(struct loop *loop)
+{
+    loop->gate.draining = true;
+}
+
 void loop_drain(struct loop *loop)
 {
     listeners_empty(loop);
     listeners_stop(loop);
-    loop->draining = loop->gate.draining = true;
+    loop->draining = true;
     for (struct client *client = loop->clients, *next; client; client = next) {
         next = client->next;
         drain_client(client);

@@ -278,6 +278,8 @@ enum relay_state relay_send(struct relay *relay, struct stream *sink, struct str
 {
     struct parts parts = {.n = 0};
     add(&parts, bytes);
+    if (!relay->held)
+        relay->since_ms = timer_now_ms();
     return write_parts(relay, sink, &parts);
 }
 

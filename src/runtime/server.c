@@ -224,6 +224,8 @@ static void begin_end(struct server *server)
     log_line(&server->log, LOG_INFO, "draining");
     server->phase = DELAYED;
     server->phase_ms = timer_now_ms() + server->plan->timeouts.drain_delay;
+    for (unsigned i = 0; i < server->n_workers; i++)
+        worker_unready(server->workers[i]);
 }
 
 static void reopen_log(struct server *server)

@@ -10,7 +10,7 @@
 #include <event2/event_struct.h>
 #include "corsd/net/timer.h"
 
-enum { ORDER_DRAIN = 1, ORDER_STOP = 2, CHECK_MS = 20 };
+enum { ORDER_DRAIN = 1, ORDER_STOP = 2, ORDER_UNREADY = 4, CHECK_MS = 20 };
 
 struct worker {
     struct event_base *base;
@@ -68,6 +68,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         (void)taken; /* out of memory: the old plan goes on */
         plan_unref(plan);
     }
+    if (orders & ORDER_UNREADY)
+        loop_unready(worker->loop);
     if (orders & ORDER_STOP)
         event_base_loopbreak(worker->base);
     else if (orders & ORDER_DRAIN) {
@@ -154,6 +156,11 @@ static void order(struct worker *worker, unsigned orders, struct plan *plan)
 void worker_take_plan(struct worker *worker, struct plan *plan)
 {
     order(worker, 0, plan);
+}
+
+void worker_unready(struct worker *worker)
+{
+    order(worker, ORDER_UNREADY, NULL);
 }
 
 void worker_drain(struct worker *worker)

@@ -13,6 +13,7 @@ MUST_USE bool worker_start(struct worker *worker, unsigned number);
 
 /* From the main thread, while it runs; each returns at once. */
 void worker_take_plan(struct worker *worker, struct plan *plan); /* takes a reference of its own */
+void worker_unready(struct worker *worker); /* health_path turns 503 */
 void worker_drain(struct worker *worker);
 void worker_stop(struct worker *worker); /* ends all connections */
 bool worker_is_deaf(const struct worker *worker); /* its listeners are of no use to it any more */

@@ -16,6 +16,7 @@ struct stream {
     bool writable : 1;
     bool closing : 1;  /* the peer ended its side: read to the end, short reads tell nothing */
     bool ended : 1;    /* the end was read */
+    int error;         /* errno that a probe took from the socket, which tells it only once */
     void (*on_event)(struct stream *, short what); /* after the bits were set; EV_* */
 };
 

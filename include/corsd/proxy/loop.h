@@ -25,6 +25,8 @@ void loop_destroy(struct loop *loop);
 MUST_USE bool loop_take_plan(struct loop *loop, struct plan *plan);
 /* Accepts on this socket (non-blocking, listening); the socket stays the caller's. */
 MUST_USE bool loop_listen(struct loop *loop, int fd, bool tls);
+/* health_path says from now on that others should be asked. */
+void loop_unready(struct loop *loop);
 /* Stops accepting, ends idle connections, lets the others finish. */
 void loop_drain(struct loop *loop);
 /* Open exchanges and tunnels. */

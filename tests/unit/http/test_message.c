@@ -46,6 +46,8 @@ static const struct {
     {"HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\n", CAUSE_HTTP2_PREFACE},
     {"HTTP/2.0", "GET / HTTP/2.0\r\n" H, CAUSE_BAD_VERSION},
     {"HTTP/1.2", "GET / HTTP/1.2\r\n" H, CAUSE_BAD_VERSION},
+    {"HTTP/1.2 of an unknown method", "FOO / HTTP/1.2\r\n" H, CAUSE_BAD_VERSION},
+    {"HTTP/2.0 of an unknown method", "FOO / HTTP/2.0\r\n" H, CAUSE_BAD_VERSION},
     {"HTTP/0.9", "GET / HTTP/0.9\r\n" H, CAUSE_BAD_VERSION},
     {"HTTP/3.0", "GET / HTTP/3.0\r\n" H, CAUSE_BAD_VERSION},
     {"HTTP/1.1 with more digits", "GET / HTTP/1.10\r\n" H, CAUSE_BAD_START_LINE},
