@@ -5,7 +5,7 @@
 #include "corsd/gate/decision.h"
 #include "corsd/http/edit.h"
 
-static enum http_cause upstream_fault(enum http_cause cause)
+enum http_cause gate_response_fault(enum http_cause cause)
 {
     switch (cause) {
     case CAUSE_NONE: return CAUSE_NONE;
@@ -64,7 +64,7 @@ enum http_cause gate_read_response(const struct head *head, const struct decisio
     enum http_cause cause =
         framing_of_response(head, (enum http_method)decision->method, &response.body);
     if (cause)
-        return upstream_fault(cause);
+        return gate_response_fault(cause);
     if (head->status == 101) {
         if (!switches_rightly(head, decision))
             return CAUSE_UPSTREAM_BAD_UPGRADE;

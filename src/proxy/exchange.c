@@ -291,13 +291,9 @@ static enum stage lost(struct exchange *ex, ssize_t n)
 
 static enum http_cause cause_of_guard(const struct guard *guard)
 {
-    switch (guard->cause) {
-    case CAUSE_BAD_LINE_END: return CAUSE_UPSTREAM_BARE_LF;
-    case CAUSE_TARGET_TOO_LONG:
-    case CAUSE_HEAD_TOO_LARGE:
-    case CAUSE_TOO_MANY_FIELDS: return CAUSE_UPSTREAM_HEAD_TOO_LARGE;
-    default: return CAUSE_UPSTREAM_BAD_HEAD;
-    }
+    return guard->cause == CAUSE_BAD_LINE_END
+               ? CAUSE_UPSTREAM_BARE_LF
+               : gate_response_fault((enum http_cause)guard->cause);
 }
 
 static enum stage finish(struct exchange *ex);
@@ -312,6 +308,10 @@ static enum stage begin_response(struct exchange *ex)
     relay_begin(&ex->down, ex->response.body, ex->response.sent_as, RELAY_ON_SINK);
     enum relay_state state = relay_move(&ex->down, &tools, &ex->conn->inbox, &ex->conn->stream,
                                         &ex->client->stream, buf_str(&loop->out));
+    if (state == RELAY_FAULT && !ex->down.written && !ex->down.held) {
+        ex->answered = false; /* the first bytes of the body are nonsense: nothing was sent yet */
+        return fail(ex, CAUSE_UPSTREAM_BAD_FRAMING, 0);
+    }
     return relayed(ex, state);
 }
 
@@ -323,7 +323,7 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
     struct head head = {.fields = loop->fields, .cap = loop->n_fields};
     enum http_cause cause = message_parse_response(&head, bytes);
     if (cause)
-        return fail(ex, CAUSE_UPSTREAM_BAD_HEAD, 0);
+        return fail(ex, gate_response_fault(cause), 0);
     cause = gate_read_response(&head, &ex->decision, &ex->response);
     if (cause)
         return fail(ex, cause, 0);

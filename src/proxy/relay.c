@@ -126,6 +126,8 @@ static bool take_trailers(struct relay *relay, const struct relay_tools *tools, 
         return fault(relay, cause);
     gate_trailers(&head);
     edit_kept_fields(tools->trailers, &head);
+    if (tools->trailers->failed)
+        tools->trailers->n = 0; /* out of memory: the body is whole without them */
     relay->read_all = true;
     return true;
 }
@@ -202,7 +204,8 @@ static enum relay_state fill(struct relay *relay, const struct relay_tools *tool
 {
     if (!inbox_is_empty(inbox) && !relay->in_trailers)
         return RELAY_DONE;
-    ssize_t n = inbox_read(inbox, source, tools->scratch, RELAY_BLOCK);
+    size_t most = relay->in_trailers ? tools->limits.bytes + RELAY_BLOCK : RELAY_BLOCK;
+    ssize_t n = inbox_read(inbox, source, tools->scratch, most);
     if (n == -EAGAIN)
         return RELAY_ON_SOURCE;
     if (n < 0)
@@ -221,6 +224,7 @@ static enum relay_state step(struct relay *relay, const struct relay_tools *tool
 {
     struct str data = {0};
     tools->trailers->n = 0;
+    tools->trailers->failed = false;
     if (!take(relay, tools, inbox, &data))
         return RELAY_FAULT;
     relay->bytes += data.n;

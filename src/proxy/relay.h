@@ -54,7 +54,7 @@ void relay_begin(struct relay *relay, struct body in, enum body_kind out,
                  enum relay_state client_wait);
 void relay_finish(struct relay *relay);
 /* Moves what can be moved. `prefix` (a head) goes out before the first bytes, with them where there
- * are any; it is written or held when this returns, whatever it returns. */
+ * are any; it is written or held when this returns, but for RELAY_FAULT in those first bytes. */
 enum relay_state relay_move(struct relay *relay, const struct relay_tools *tools,
                             struct inbox *inbox, struct stream *source, struct stream *sink,
                             struct str prefix);

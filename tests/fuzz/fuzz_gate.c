@@ -3,8 +3,8 @@
  * passes to the other; and the CORS laws of ../unit/cors/laws.h hold for every answer.
  * The input: four bytes of choices, a request head, and behind its empty line a response head;
  * a lone LF stands for CRLF, so that heads are texts. */
-#include "../unit/gate/fixture.h"
 #include "../unit/cors/laws.h"
+#include "../unit/gate/fixture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,8 +18,8 @@ static const char yaml[] =
     "listen: 127.0.0.1:1\n"
     "upstreams: {u: {url: 'http://127.0.0.1:3000'}, v: {url: 'http://127.0.0.1:3001'}}\n"
     "policies:\n"
-    "  app: {allow_origins: ['https://a.example', 'http://localhost:*'], allow_methods: [GET, PUT],\n"
-    "        allow_headers: [X-A, Authorization], expose_headers: [X-B], max_age: 1h}\n"
+    "  app: {allow_origins: ['https://a.example', 'http://localhost:*'], \n"
+    "        allow_methods: [GET, PUT], allow_headers: [X-A, Authorization], expose_headers: [X-B], max_age: 1h}\n"
     "  any: {allow_origins: ['*'], allow_methods: ['*'], allow_headers: ['*'],\n"
     "        expose_headers: ['*'], preflight_status: 200}\n"
     "  mix: [{allow_origins: ['https://a.example'], allow_credentials: true},\n"
@@ -39,7 +39,7 @@ static const char yaml[] =
     "limits: {body_size: 1k}\n"
     "cors: app\n";
 
-/* --- choices ------------------------------------------------------------------------------------- */
+/* --- choices ---------------------------------------------------------------------------------- */
 
 static void choose(struct bench *bench, const uint8_t choices[4])
 {
@@ -93,7 +93,7 @@ static struct str take_head(struct str *rest)
     return (struct str){exact, n};
 }
 
-/* --- what leaves is one head --------------------------------------------------------------------- */
+/* --- what leaves is one head ------------------------------------------------------------------ */
 
 static struct field parsed[FIELDS_MAX * 3];
 
@@ -124,7 +124,7 @@ static void check_cors(struct bench *bench, const struct head *head, bool backen
     LAW(!broken_law(decision->policy, &decision->verdict, &decision->cors, &sent, backends_own));
 }
 
-/* --- corsd's own answers ------------------------------------------------------------------------- */
+/* --- corsd's own answers ---------------------------------------------------------------------- */
 
 static void check_answer(struct bench *bench, bool close)
 {
@@ -151,7 +151,7 @@ static void check_answer(struct bench *bench, bool close)
     buf_finish(&out);
 }
 
-/* --- the request's head -------------------------------------------------------------------------- */
+/* --- the request's head ----------------------------------------------------------------------- */
 
 static bool from_proxies(enum field_id id)
 {
@@ -181,7 +181,8 @@ static void check_forwarded_fields(struct bench *bench, const struct head *head)
     if (forwarded == FORWARDED_OFF)
         LAW(bench->peer.trusted || !head_has(head, FIELD_X_FORWARDED_FOR));
     else
-        LAW(head_count(head, FIELD_X_FORWARDED_FOR) == 1 && head_has(head, FIELD_X_FORWARDED_PROTO));
+        LAW(head_count(head, FIELD_X_FORWARDED_FOR) == 1 &&
+            head_has(head, FIELD_X_FORWARDED_PROTO));
     if (!bench->peer.trusted && forwarded != FORWARDED_OFF)
         LAW(str_eq(head_value(head, FIELD_X_FORWARDED_FOR), str_of(bench->peer.ip)) &&
             head_count(head, FIELD_X_FORWARDED_PROTO) == 1);
@@ -219,7 +220,7 @@ static void check_forward(struct bench *bench)
     buf_finish(&out);
 }
 
-/* --- the response's head ------------------------------------------------------------------------- */
+/* --- the response's head ---------------------------------------------------------------------- */
 
 static void check_sent_framing(const struct bench *bench, const struct head *head)
 {

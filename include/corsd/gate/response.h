@@ -19,6 +19,8 @@ struct response {
     bool event_stream;       /* text/event-stream: silence is no fault */
 };
 
+/* A cause found in a response's bytes, as the backend's fault. */
+enum http_cause gate_response_fault(enum http_cause cause);
 /* Reads what the head means for both connections. A cause is the backend's fault (UPSTREAM_*). */
 enum http_cause gate_read_response(const struct head *head, const struct decision *decision,
                                    struct response *out);

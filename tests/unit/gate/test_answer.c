@@ -22,8 +22,8 @@ static const char house[] =
     "  app: {allow_origins: ['https://a.example'], allow_methods: [GET, PUT], max_age: 1h,\n"
     "        allow_headers: [X-A], expose_headers: [X-B]}\n"
     "  any: {allow_origins: ['*'], preflight_status: 200, allow_methods: ['*']}\n"
-    "  cred: {allow_origins: ['https://a.example'], allow_credentials: true, preflight_status: 202,\n"
-    "         allow_methods: ['*'], allow_headers: ['*'], expose_headers: ['*']}\n"
+    "  cred: {allow_origins: ['https://a.example'], allow_credentials: true,\n"
+    "         preflight_status: 202, allow_methods: ['*'], allow_headers: ['*'], expose_headers: ['*']}\n"
     "routes:\n"
     "  - {path: /, upstream: u, cors: app}\n"
     "  - {path: /any, upstream: u, cors: any}\n"
@@ -88,7 +88,8 @@ static const struct {
      "corsd: the request's body is too large\n"},
     {"no head at all", "hello", "HTTP/1.1 400 Bad Request|" TEXT "Content-Length: 39|"
      "Connection: close|" VARY, "corsd: the request line is malformed\n"},
-    {"8: a preflight's error varies on what was asked", "OPTIONS /%4 HTTP/1.1|Host: x" A ASKS("PUT"),
+    {"8: a preflight's error varies on what was asked",
+     "OPTIONS /%4 HTTP/1.1|Host: x" A ASKS("PUT"),
      "HTTP/1.1 400 Bad Request|" TEXT "Content-Length: 39|Connection: close|" ALLOW_A
      "Access-Control-Expose-Headers: X-B|Vary: Origin, " ASKED,
      "corsd: the request target is malformed\n"},
@@ -103,8 +104,8 @@ static const struct {
      "HTTP/1.1 413 Content Too Large|" TEXT "Content-Length: 39|Connection: keep-alive|",
      "corsd: the request's body is too large\n"},
     {"Max-Forwards: 0", "OPTIONS / HTTP/1.1|Host: x|Max-Forwards: 0" A,
-     "HTTP/1.1 200 OK|" TEXT "Content-Length: 13|" ALLOW_A "Access-Control-Expose-Headers: X-B|" VARY
-     "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS|", "corsd: ready\n"},
+     "HTTP/1.1 200 OK|" TEXT "Content-Length: 13|" ALLOW_A "Access-Control-Expose-Headers: X-B|"
+     VARY "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS|", "corsd: ready\n"},
 };
 
 /* Content-Length is checked against the body that came, so rows need not count. */
@@ -262,6 +263,11 @@ static const struct {
      "corsd: the proxy is shutting down\n"},
     {"HEAD", "HEAD /.well-known/corsd HTTP/1.1|Host: any.example", false,
      "HTTP/1.1 200 OK|" TEXT "Content-Length: 1|" VARY, ""},
+    {"by another spelling", "GET /.well-known/x/../%63orsd/?a HTTP/1.1|Host: any.example", false,
+     "HTTP/1.1 200 OK|" TEXT "Content-Length: 1|" VARY, "corsd: ready\n"},
+    {"never proxied", "POST /.well-known/corsd HTTP/1.1|Host: any.example", false,
+     "HTTP/1.1 405 Method Not Allowed|" TEXT "Content-Length: 1|" VARY
+     "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS|", "corsd: this method is not proxied\n"},
 };
 
 Test(answer, health)
@@ -275,7 +281,7 @@ Test(answer, health)
         cr_assert_eq(bench.decision.kind, DECISION_ANSWER, "%s", health_rows[i].name);
         expect_answer(&bench, false, health_rows[i].want, health_rows[i].body, health_rows[i].name);
     }
-    bench_request(&bench, "POST /.well-known/corsd HTTP/1.1|Host: x");
-    cr_expect_eq(bench.decision.kind, DECISION_FORWARD, "only GET and HEAD");
+    bench_request(&bench, "GET /.well-known/corsds HTTP/1.1|Host: x");
+    cr_expect_eq(bench.decision.kind, DECISION_FORWARD, "no other path");
     bench_end(&bench);
 }

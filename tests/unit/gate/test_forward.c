@@ -149,8 +149,8 @@ static const struct {
      "OPTIONS * HTTP/1.1|Host: y|" FROM PROTO "X-Forwarded-Host: y|" ID VIA},
     {"of OPTIONS, with a path", NULL, "OPTIONS http://y/ HTTP/1.1|Host: x",
      "OPTIONS / HTTP/1.1|Host: y|" FROM PROTO "X-Forwarded-Host: y|" ID VIA},
-    {"of HTTP/1.0 without Host", NULL, "GET http://y/ HTTP/1.0", "GET / HTTP/1.1|Host: y|" FROM PROTO
-     "X-Forwarded-Host: y|" ID VIA},
+    {"of HTTP/1.0 without Host", NULL, "GET http://y/ HTTP/1.0",
+     "GET / HTTP/1.1|Host: y|" FROM PROTO "X-Forwarded-Host: y|" ID VIA},
 
     /* Max-Forwards */
     {"Max-Forwards of OPTIONS goes down", NULL, "OPTIONS / HTTP/1.1|Host: x|Max-Forwards: 10",
@@ -352,7 +352,8 @@ static const struct {
     {"a trusted peer's word", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1", "1.1.1.1"},
     {"the rightmost untrusted", "10.0.0.1", "|X-Forwarded-For: 2.2.2.2, 1.1.1.1, 10.9.9.9",
      "1.1.1.1"},
-    {"over several lines", "10.0.0.1", "|X-Forwarded-For: 2.2.2.2, 1.1.1.1|X-Forwarded-For: 10.9.9.9",
+    {"over several lines", "10.0.0.1",
+     "|X-Forwarded-For: 2.2.2.2, 1.1.1.1|X-Forwarded-For: 10.9.9.9",
      "1.1.1.1"},
     {"all trusted: the leftmost", "10.0.0.1", "|X-Forwarded-For: 10.0.0.2, 10.0.0.3", "10.0.0.2"},
     {"empty items", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, , ,", "1.1.1.1"},

@@ -241,6 +241,23 @@ Test(guard, every_byte_everywhere)
         }
 }
 
+/* Values are looked at sixteen bytes at once: a bad one, or HTAB, at each place of each length. */
+Test(guard, values_of_every_length)
+{
+    for (size_t n = 1; n < 70; n++)
+        for (size_t at = 0; at < n; at++)
+            for (int good = 0; good < 2; good++) {
+                char text[128] = GET "X:";
+                size_t before = strlen(text);
+                memset(text + before, 'v', n);
+                text[before + at] = good ? '\t' : '\x1f';
+                memcpy(text + before + n, "\r\n\r\n", 5);
+                struct outcome got = scan(REQ, str_of(text), sizeof text, &wide);
+                cr_assert_eq(got.result, good ? WHOLE : FAULT, "%zu of %zu", at, n);
+                cr_assert_eq(got.cause, good ? CAUSE_NONE : CAUSE_BAD_FIELD_VALUE);
+            }
+}
+
 static const struct {
     const char *name;
     enum guard_part part;

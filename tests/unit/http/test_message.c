@@ -73,9 +73,11 @@ static const struct {
      CAUSE_BAD_LENGTH},
     {"two lengths", "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n" H,
      CAUSE_BAD_LENGTH},
-    {"length and coding", "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n" H,
+    {"length and coding",
+     "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n" H,
      CAUSE_LENGTH_AND_CODING},
-    {"coding and length", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n" H,
+    {"coding and length",
+     "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n" H,
      CAUSE_LENGTH_AND_CODING},
 };
 

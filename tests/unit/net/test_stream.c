@@ -180,6 +180,36 @@ Test(stream, a_peer_that_is_gone)
     end(&ends);
 }
 
+Test(stream, drained)
+{
+    struct ends ends;
+    char bytes[8];
+    begin(&ends);
+    turn(&ends);
+    cr_expect(stream_is_drained(&ends.stream));
+    say(&ends, "ab");
+    cr_expect_not(stream_is_drained(&ends.stream));
+    turn(&ends);
+    cr_expect_eq(stream_read(&ends.stream, bytes, 8), 2);
+    cr_expect(stream_is_drained(&ends.stream));
+    shutdown(ends.peer, SHUT_WR);
+    cr_expect_not(stream_is_drained(&ends.stream), "an end is something");
+    end(&ends);
+}
+
+Test(stream, unsent)
+{
+    struct ends ends;
+    begin(&ends);
+    turn(&ends);
+    cr_expect_eq(stream_unsent(&ends.stream), 0);
+    cr_expect_eq(write_text(&ends.stream, "abc"), 3);
+    cr_expect_gt(stream_unsent(&ends.stream), 0);
+    stream_close(&ends.stream);
+    cr_expect_eq(stream_unsent(&ends.stream), 0, "that cannot be known");
+    end(&ends);
+}
+
 Test(stream, closed_is_closed)
 {
     struct ends ends;
@@ -255,7 +285,8 @@ Test(stream, a_reset_is_probed_and_read)
     ends.peer = -1;
     cr_expect_eq(stream_probe(&ends.stream), -ECONNRESET);
     turn(&ends);
-    cr_expect_leq(stream_read(&ends.stream, bytes, 8), 0, "the probe may have taken the error");
+    cr_expect_eq(stream_read(&ends.stream, bytes, 8), -ECONNRESET, "no end, though probed before");
+    cr_expect_eq(stream_probe(&ends.stream), -ECONNRESET, "and probed again");
     end(&ends);
 }
 
