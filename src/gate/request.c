@@ -276,6 +276,8 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
         return;
     }
     out->verdict = verdict_of(out->policy, &out->cors);
+    if (out->verdict.missing.n) /* the decision header and the log want it after the head is gone */
+        out->verdict.missing = arena_copy(arena, out->verdict.missing);
     if (!cause) {
         decide(gate, head, out);
         return;

@@ -823,6 +823,10 @@ void exchange_begin(struct client *client)
     struct str bytes = inbox_str(&client->inbox);
     decide(ex, (struct str){bytes.p + guard->start, guard->at - guard->start});
     if (ex->decision.kind != DECISION_ANSWER) {
+        /* What looks into the head's bytes must not be looked at any more. */
+        memset(&ex->decision.cors, 0, sizeof ex->decision.cors);
+        memset(&ex->decision.target, 0, sizeof ex->decision.target);
+        ex->decision.host_text = (struct str){0};
         inbox_take(&client->inbox, guard->at);
         exchange_step(ex, EVENT_ENTER);
         return;

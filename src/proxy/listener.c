@@ -17,7 +17,8 @@ struct listener {
     struct timer timer; /* ends a pause */
     struct listener *next;
     struct loop *loop;
-    int fd;             /* the caller's */
+    enum listener_share share;
+    int fd;
     bool tls;
 };
 
@@ -148,15 +149,14 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     accept_some(listener, ACCEPTS_A_TURN);
 }
 
-bool loop_listen(struct loop *loop, int fd, bool tls)
+bool loop_listen(struct loop *loop, int fd, enum listener_share share, bool tls)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return false;
-    *listener = (struct listener){.loop = loop, .fd = fd, .tls = tls};
+    *listener = (struct listener){.loop = loop, .fd = fd, .share = share, .tls = tls};
     listener->timer.fire = resume;
-    if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) <
-            0 ||
+    if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) < 0 ||
         event_add(&listener->event, NULL) < 0) {
         free(listener);
         return false;
@@ -166,11 +166,29 @@ bool loop_listen(struct loop *loop, int fd, bool tls)
     return true;
 }
 
-void listeners_empty(struct loop *loop)
+static void stop(struct listener *listener)
 {
-    for (struct listener *listener = loop->listeners; listener; listener = listener->next)
-        while (accept_some(listener, ACCEPTS_A_TURN))
+    timer_stop(&listener->timer);
+    event_del(&listener->event);
+    if (listener->share != LISTENER_SHARED)
+        close(listener->fd);
+    free(listener);
+}
+
+void listeners_drain(struct loop *loop, bool last)
+{
+    struct listener **at = &loop->listeners;
+    while (*at) {
+        struct listener *listener = *at;
+        if (listener->share == LISTENER_SHARED_LAST && !last) {
+            at = &listener->next;
+            continue;
+        }
+        while (listener->share != LISTENER_SHARED && accept_some(listener, ACCEPTS_A_TURN))
             ;
+        *at = listener->next;
+        stop(listener);
+    }
 }
 
 void listeners_stop(struct loop *loop)
@@ -178,8 +196,6 @@ void listeners_stop(struct loop *loop)
     while (loop->listeners) {
         struct listener *listener = loop->listeners;
         loop->listeners = listener->next;
-        timer_stop(&listener->timer);
-        event_del(&listener->event);
-        free(listener);
+        stop(listener);
     }
 }

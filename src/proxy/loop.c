@@ -130,29 +130,51 @@ void plan_use_drop(struct loop *loop, struct plan_use *use)
         plan_use_destroy(use);
 }
 
-/* The old upstream that means the same, taken out of its table; or a new one. */
-static struct upstream *keep_or_create(struct loop *loop, const struct upstream_spec *spec)
-{
-    for (size_t i = 0; i < loop->n_upstreams; i++) {
-        struct upstream *old = loop->upstreams[i];
-        if (old && old->fingerprint == spec->fingerprint) {
-            loop->upstreams[i] = NULL;
-            return old;
-        }
-    }
-    return upstream_create(loop, spec);
-}
-
-static void retire_upstreams(struct loop *loop)
+/* The upstream in use that means the same, or NULL. */
+static struct upstream *unchanged(const struct loop *loop, const struct upstream_spec *spec)
 {
     for (size_t i = 0; i < loop->n_upstreams; i++)
-        if (loop->upstreams[i]) {
-            upstream_retire(loop->upstreams[i]);
-            upstream_drop(loop->upstreams[i]);
+        if (loop->upstreams[i]->fingerprint == spec->fingerprint)
+            return loop->upstreams[i];
+    return NULL;
+}
+
+static void drop_upstreams(struct upstream **table, size_t n)
+{
+    for (size_t i = 0; i < n && table[i]; i++)
+        upstream_drop(table[i]);
+    free(table);
+}
+
+/* A table for the plan, each entry with a use of its own; NULL out of memory: nothing changed. */
+static struct upstream **create_table(struct loop *loop, const struct plan *plan)
+{
+    struct upstream **table = calloc(plan->n_upstreams + 1, sizeof *table);
+    for (size_t i = 0; table && i < plan->n_upstreams; i++) {
+        table[i] = unchanged(loop, &plan->upstreams[i]);
+        if (table[i])
+            table[i]->uses++;
+        else if (!(table[i] = upstream_create(loop, &plan->upstreams[i]))) {
+            drop_upstreams(table, i);
+            return NULL;
         }
-    free(loop->upstreams);
-    loop->upstreams = NULL;
-    loop->n_upstreams = 0;
+    }
+    return table;
+}
+
+/* Puts the table in force; the pools of what is not in it end. */
+static void use_table(struct loop *loop, struct upstream **table, size_t n)
+{
+    for (size_t i = 0; i < loop->n_upstreams; i++)
+        loop->upstreams[i]->current = false;
+    for (size_t i = 0; i < n; i++)
+        table[i]->current = true;
+    for (size_t i = 0; i < loop->n_upstreams; i++)
+        if (!loop->upstreams[i]->current)
+            upstream_retire(loop->upstreams[i]);
+    drop_upstreams(loop->upstreams, loop->n_upstreams);
+    loop->upstreams = table;
+    loop->n_upstreams = n;
 }
 
 static bool grow_fields(struct loop *loop, const struct plan *plan)
@@ -171,21 +193,15 @@ static bool grow_fields(struct loop *loop, const struct plan *plan)
 bool loop_take_plan(struct loop *loop, struct plan *plan)
 {
     struct plan_use *use = plan_use_create(plan), *old = loop->use;
-    struct upstream **table = calloc(plan->n_upstreams + 1, sizeof *table);
-    bool ok = use && table && grow_fields(loop, plan);
-    for (size_t i = 0; ok && i < plan->n_upstreams; i++)
-        ok = (table[i] = keep_or_create(loop, &plan->upstreams[i])) != NULL;
-    if (!ok) {
-        for (size_t i = 0; table && i < plan->n_upstreams && table[i]; i++)
-            upstream_drop(table[i]); /* a kept one loses its pool, no more */
-        free(table);
+    struct upstream **table =
+        use && grow_fields(loop, plan) ? create_table(loop, plan) : NULL;
+    if (!table) {
         if (use)
             plan_use_destroy(use);
+        log_line(loop->log, LOG_ERROR, "out of memory: a worker keeps the old configuration");
         return false;
     }
-    retire_upstreams(loop);
-    loop->upstreams = table;
-    loop->n_upstreams = plan->n_upstreams;
+    use_table(loop, table, plan->n_upstreams);
     loop->use = use;
     loop->gate.plan = plan;
     loop->out.max = loop->trailers.max = loop->repaired.max =
@@ -270,7 +286,7 @@ void loop_destroy(struct loop *loop)
     listeners_stop(loop);
     while (loop->clients)
         client_close(loop->clients);
-    retire_upstreams(loop);
+    use_table(loop, NULL, 0);
     loop_enter(loop);
     if (loop->access.n)
         record_flush(loop);
@@ -312,13 +328,22 @@ void loop_unready(struct loop *loop)
 
 void loop_drain(struct loop *loop)
 {
-    listeners_empty(loop);
-    listeners_stop(loop);
+    listeners_drain(loop, false);
     loop->draining = true;
     for (struct client *client = loop->clients, *next; client; client = next) {
         next = client->next;
         drain_client(client);
     }
+}
+
+void loop_drain_last(struct loop *loop)
+{
+    listeners_drain(loop, true);
+}
+
+bool loop_listens(const struct loop *loop)
+{
+    return loop->listeners != NULL;
 }
 
 size_t loop_busy(const struct loop *loop)

@@ -6,7 +6,7 @@
 #include "corsd/http/edit.h"
 #include "corsd/net/timer.h"
 
-enum { BLOCKS_A_TURN = 16, PARTS = 6 };
+enum { BLOCKS_A_TURN = 16, PARTS = 6, GATHER_MAX = 4096 };
 
 struct parts { /* of one write */
     struct iovec at[PARTS];
@@ -69,11 +69,25 @@ static bool hold(struct relay *relay, const struct parts *parts, size_t written)
     return true;
 }
 
+/* Few bytes are gathered here: copying them costs less than the kernel's way through a vector. */
+static ssize_t write_once(struct stream *sink, const struct parts *parts)
+{
+    char bytes[GATHER_MAX];
+    if (parts->n == 1 || parts->bytes > sizeof bytes)
+        return stream_write(sink, parts->at, parts->n);
+    size_t n = 0;
+    for (int i = 0; i < parts->n; i++) {
+        memcpy(bytes + n, parts->at[i].iov_base, parts->at[i].iov_len);
+        n += parts->at[i].iov_len;
+    }
+    return stream_write(sink, &(struct iovec){bytes, n}, 1);
+}
+
 /* RELAY_DONE: all is written. RELAY_ON_SINK: the rest is held. */
 static enum relay_state write_parts(struct relay *relay, struct stream *sink,
                                     const struct parts *parts)
 {
-    ssize_t n = relay->held ? -EAGAIN : stream_write(sink, parts->at, parts->n);
+    ssize_t n = relay->held ? -EAGAIN : write_once(sink, parts);
     if (n < 0 && n != -EAGAIN)
         return broken(relay, RELAY_SINK_BROKEN, n);
     if (n < 0)

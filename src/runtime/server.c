@@ -32,6 +32,8 @@ struct server {
     int *sockets;      /* listener by worker; -1: not open, or the first worker's serves all */
     enum phase phase;
     uint64_t phase_ms; /* when it ends at the latest */
+    bool removed;      /* the files of unix sockets */
+    bool told_last;    /* the last worker may close what it shares */
     int signals;
 };
 
@@ -111,10 +113,16 @@ static void close_sockets(struct server *server)
 static bool give_sockets(struct server *server, unsigned worker)
 {
     for (size_t i = 0; i < server->n_listeners; i++) {
-        const int *sockets = server->sockets + i * server->n_workers;
-        int fd = sockets[worker] >= 0 ? sockets[worker] : sockets[0];
-        if (!worker_listen(server->workers[worker], fd, false))
+        int *sockets = server->sockets + i * server->n_workers;
+        bool shared = server->n_workers > 1 && sockets[1] < 0;
+        enum listener_share share = !shared ? LISTENER_OWN
+                                    : worker + 1 < server->n_workers ? LISTENER_SHARED
+                                                                     : LISTENER_SHARED_LAST;
+        int *socket = shared ? &sockets[0] : &sockets[worker];
+        if (!worker_listen(server->workers[worker], *socket, share, false))
             return false;
+        if (share != LISTENER_SHARED)
+            *socket = -1; /* the worker's now */
     }
     return true;
 }
@@ -207,8 +215,21 @@ static void reload(struct server *server)
 
 /* --- phases ----------------------------------------------------------------------------------- */
 
+/* Before the sockets close, and only once: a successor may bind the same path a moment later. */
+static void remove_unix_sockets(struct server *server)
+{
+    for (size_t i = 0; i < server->n_listeners && !server->removed; i++) {
+        char text[ADDRESS_TEXT];
+        const struct address *address = &server->listeners[i].address;
+        if (address->at.ss_family == AF_UNIX)
+            unlink(address_text((const struct sockaddr *)&address->at, address->size, text) + 5);
+    }
+    server->removed = true;
+}
+
 static void begin_drain(struct server *server)
 {
+    remove_unix_sockets(server);
     server->phase = DRAINING;
     server->phase_ms = timer_now_ms() + server->plan->timeouts.drain;
     for (unsigned i = 0; i < server->n_workers; i++)
@@ -264,8 +285,10 @@ static void pass_time(struct server *server)
         log_line(&server->log, LOG_WARN, "drain: time is up, what still runs is cut");
         server->phase = ENDED;
     }
-    if (server->phase == DRAINING && server->sockets && are_deaf(server))
-        close_sockets(server);
+    if (server->phase == DRAINING && !server->told_last && are_deaf(server)) {
+        server->told_last = true;
+        worker_drain_last(server->workers[server->n_workers - 1]);
+    }
     if (server->phase == DRAINING && ended_workers(server) == server->n_workers)
         server->phase = ENDED;
 }
@@ -310,15 +333,6 @@ static void say_ready(const struct server *server)
              server->n_workers, server->n_workers == 1 ? "" : "s");
 }
 
-static void remove_unix_sockets(const struct server *server)
-{
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        char text[ADDRESS_TEXT];
-        const struct address *address = &server->listeners[i].address;
-        if (address->at.ss_family == AF_UNIX)
-            unlink(address_text((const struct sockaddr *)&address->at, address->size, text) + 5);
-    }
-}
 
 static int run(struct server *server, void (*on_ready)(void *), void *ctx)
 {
@@ -334,8 +348,8 @@ static int run(struct server *server, void (*on_ready)(void *), void *ctx)
     if (on_ready)
         on_ready(ctx);
     int code = wait_for_the_end(server);
-    stop_workers(server);
     remove_unix_sockets(server);
+    stop_workers(server);
     log_line(&server->log, LOG_INFO, "stopped");
     return code;
 }

@@ -10,7 +10,7 @@
 #include <event2/event_struct.h>
 #include "corsd/net/timer.h"
 
-enum { ORDER_DRAIN = 1, ORDER_STOP = 2, ORDER_UNREADY = 4, CHECK_MS = 20 };
+enum { ORDER_DRAIN = 1, ORDER_STOP = 2, ORDER_UNREADY = 4, ORDER_DRAIN_LAST = 8, CHECK_MS = 20 };
 
 struct worker {
     struct event_base *base;
@@ -37,7 +37,7 @@ static void ring(struct worker *worker)
 static void check_drained(struct worker *worker)
 {
     static const struct timeval soon = {0, CHECK_MS * 1000};
-    if (loop_clients(worker->loop))
+    if (loop_clients(worker->loop) || loop_listens(worker->loop))
         event_add(&worker->check, &soon);
     else
         event_base_loopbreak(worker->base);
@@ -77,6 +77,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         __atomic_store_n(&worker->deaf, 1, __ATOMIC_RELEASE);
         check_drained(worker);
     }
+    if (orders & ORDER_DRAIN_LAST)
+        loop_drain_last(worker->loop);
 }
 
 static struct event_base *create_base(void)
@@ -114,9 +116,9 @@ struct worker *worker_create(const struct log *log, struct crowd *crowd, struct 
     return worker;
 }
 
-bool worker_listen(struct worker *worker, int fd, bool tls)
+bool worker_listen(struct worker *worker, int fd, enum listener_share share, bool tls)
 {
-    return loop_listen(worker->loop, fd, tls);
+    return loop_listen(worker->loop, fd, share, tls);
 }
 
 static void *run(void *arg)
@@ -166,6 +168,11 @@ void worker_unready(struct worker *worker)
 void worker_drain(struct worker *worker)
 {
     order(worker, ORDER_DRAIN, NULL);
+}
+
+void worker_drain_last(struct worker *worker)
+{
+    order(worker, ORDER_DRAIN_LAST, NULL);
 }
 
 void worker_stop(struct worker *worker)

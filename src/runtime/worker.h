@@ -7,14 +7,16 @@ struct worker;
 
 /* A worker with its own event base, not yet running; NULL: out of memory or descriptors. */
 struct worker *worker_create(const struct log *log, struct crowd *crowd, struct plan *plan);
-/* Before worker_start: sockets to accept from, the caller's until the worker ended. */
-MUST_USE bool worker_listen(struct worker *worker, int fd, bool tls);
+/* Before worker_start: sockets to accept from; see loop_listen for whose they are then. */
+MUST_USE bool worker_listen(struct worker *worker, int fd, enum listener_share share, bool tls);
 MUST_USE bool worker_start(struct worker *worker, unsigned number);
 
 /* From the main thread, while it runs; each returns at once. */
 void worker_take_plan(struct worker *worker, struct plan *plan); /* takes a reference of its own */
 void worker_unready(struct worker *worker); /* health_path turns 503 */
 void worker_drain(struct worker *worker);
+/* The other workers are deaf: what they shared with this one may close. */
+void worker_drain_last(struct worker *worker);
 void worker_stop(struct worker *worker); /* ends all connections */
 bool worker_is_deaf(const struct worker *worker); /* its listeners are of no use to it any more */
 bool worker_has_ended(const struct worker *worker);

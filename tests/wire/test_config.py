@@ -332,8 +332,6 @@ UNBUILT = {
     "watch": GOOD + "watch: true\n",
     "admin": GOOD + "admin: 127.0.0.1:9901\n",
     "resolver": GOOD + "resolver: 127.0.0.1:53\n",
-    "health_path": GOOD + "health_path: /.well-known/corsd\n",
-    "decision_header": GOOD + "decision_header: true\n",
     "forwarded: rfc7239": GOOD + "forwarded: rfc7239\n",
     "log.access: json": GOOD + "log: {access: json}\n",
     "https upstream": "listen: :8080\nupstream: https://127.0.0.1\ncors: off\n",
@@ -343,10 +341,6 @@ UNBUILT = {
     "servers": GOOD + "upstreams: {a: {servers: ['http://127.0.0.1:1']}}\n",
     "health": GOOD + "upstreams: {a: {url: 'http://127.0.0.1:1', health: {path: /x}}}\n",
     "strip_prefix": GOOD + "routes: [{path: /a, upstream: 'http://127.0.0.1:1', strip_prefix: true}]\n",
-    "denied": GOOD + "  denied: reject\n",
-    "enforce_methods": GOOD + "  enforce_methods: true\n",
-    "mode": GOOD + "  mode: report\n",
-    "cookies": GOOD + "  cookies: {secure: true}\n",
 }
 
 

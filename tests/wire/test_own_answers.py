@@ -103,6 +103,42 @@ def test_preflight_to_no_route_lets_the_page_read_the_404(corsd, backend):
     assert backend.untouched()
 
 
+def test_a_refused_preflight_to_no_route(corsd, backend):
+    answer = own_answer(corsd.ask(preflight("/nothing", "https://evil.example", host="nowhere.test")), 403)
+    assert cors(answer) == {} and "origin" in vary(answer)
+    assert backend.untouched()
+
+
+def test_a_default_policy_for_everyone_is_on_every_answer(given, backend):
+    """Rule 5: even where no head could be read, and so no Origin is known."""
+    corsd = given("""
+        listen: LISTEN
+        routes: [{host: app.test, upstream: BACKEND}]
+        cors: {allow_origins: ["*"], expose_headers: [X-A]}
+    """)
+    for text, status in [(get(host="nowhere.test"), 404), (b"GET / HTTP/1.1\r\nHost: app.test\r\nA b: c\r\n\r\n", 400),
+                         (get("/", "Host: twice.test"), 400), (request("TRACE", "/"), 405),
+                         (get("/", "X: " + "x" * 40000), 431), (b"GET / HTTP/9.9\r\n\r\n", None)]:
+        answer = corsd.ask(text)
+        assert answer.status == status or status is None and answer.status in (400, 505)
+        assert cors(answer) == {"allow-origin": "*", "expose-headers": "X-A"} and vary(answer) == set()
+
+
+def test_rules_decide_for_no_route_too(given, backend):
+    corsd = given("""
+        listen: LISTEN
+        routes: [{host: app.test, upstream: BACKEND}]
+        policies:
+          ruled:
+            - {allow_origins: ["https://app.example.com"], allow_credentials: true}
+            - {allow_origins: ["*"]}
+        cors: ruled
+    """)
+    for who, want in [(APP, CORS), ("https://x.example", {"allow-origin": "*"}), ("null", {"allow-origin": "*"}), (None, {})]:
+        answer = own_answer(corsd.ask(get("/", *origin(who), host="nowhere.test")), 404)
+        assert cors(answer) == want and vary(answer) == {"origin"}
+
+
 def test_preflight_to_a_dead_backend_is_answered(corsd, backend):
     assert corsd.ask(preflight("/", APP, host="down.test")).status == 204
 
@@ -147,6 +183,24 @@ def test_max_forwards_ends_an_options_here(corsd, backend):
     answer = corsd.ask(request("OPTIONS", "/", "Max-Forwards: 0"))
     assert answer.status in (200, 204)
     assert backend.untouched()
+
+
+@pytest.mark.parametrize("target", ["/", "*"])
+def test_max_forwards_and_origins(corsd, backend, target):
+    """An OPTIONS that is no preflight ends here readable; a preflight is answered as ever."""
+    answer = corsd.ask(request("OPTIONS", target, "Max-Forwards: 0", *origin()))
+    assert answer.status == 200 and cors(answer) == CORS and vary(answer) == {"origin"}
+    answer = corsd.ask(request("OPTIONS", target, "Max-Forwards: 0", *origin("https://evil.example")))
+    assert answer.status == 200 and cors(answer) == {} and vary(answer) == {"origin"}
+    answer = corsd.ask(preflight(target, APP, "PUT", "Max-Forwards: 0"))
+    assert answer.status == 204 and cors(answer)["allow-methods"] == "GET, HEAD, POST"
+    assert backend.untouched()
+
+
+@pytest.mark.parametrize("value", ["-1", "00x", "", "0, 0", "99999999999999999999999"])
+def test_max_forwards_that_is_no_number(corsd, backend, value):
+    corsd.ask(request("OPTIONS", "/", f"Max-Forwards: {value}"))
+    assert backend.request.one("Max-Forwards") == value
 
 
 def test_max_forwards_counts_down(corsd, backend):

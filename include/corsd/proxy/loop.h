@@ -23,12 +23,18 @@ void loop_destroy(struct loop *loop);
 /* New exchanges use this plan from now on; pools of unchanged upstreams live on. False out of
  * memory: the old plan stays. */
 MUST_USE bool loop_take_plan(struct loop *loop, struct plan *plan);
-/* Accepts on this socket (non-blocking, listening); the socket stays the caller's. */
-MUST_USE bool loop_listen(struct loop *loop, int fd, bool tls);
+/* Whose a listening socket is: a drain accepts what is queued and closes it with nothing between, so
+ * that no connection is lost. Where loops share one, the last goes on until the others are deaf. */
+enum listener_share { LISTENER_OWN, LISTENER_SHARED, LISTENER_SHARED_LAST };
+/* Accepts on this socket (non-blocking, listening), which is the loop's unless LISTENER_SHARED. */
+MUST_USE bool loop_listen(struct loop *loop, int fd, enum listener_share share, bool tls);
 /* health_path says from now on that others should be asked. */
 void loop_unready(struct loop *loop);
 /* Stops accepting, ends idle connections, lets the others finish. */
 void loop_drain(struct loop *loop);
+/* The other loops are deaf: what is LISTENER_SHARED_LAST is emptied and closed too. */
+void loop_drain_last(struct loop *loop);
+bool loop_listens(const struct loop *loop);
 /* Open exchanges and tunnels. */
 size_t loop_busy(const struct loop *loop);
 size_t loop_clients(const struct loop *loop);
