@@ -167,7 +167,8 @@ static const struct key rule_keys[] = {
      .doc = "What becomes of CORS headers that the backend sends: replace takes them off and "
             "sends ours; keep leaves the answer alone where the backend sent "
             "Access-Control-Allow-Origin."},
-    {.name = "denied", .type = &choice_type, INTO(denied), .wide = true, .choices = "forward reject", .fallback = "forward", .example = "reject",
+    {.name = "denied", .type = &choice_type, INTO(denied), .wide = true,
+     .choices = "forward reject", .fallback = "forward", .example = "reject",
      .doc = "What becomes of a cross-origin request whose origin is not allowed: forward it "
             "without CORS headers, so that the browser hides the answer, or reject it with a "
             "403."},
@@ -175,7 +176,8 @@ static const struct key rule_keys[] = {
      .fallback = "false", .example = "true",
      .doc = "Whether a cross-origin request with a method off the list gets a 403. GET, HEAD "
             "and POST count too."},
-    {.name = "mode", .type = &choice_type, INTO(mode), .wide = true, .choices = "enforce report", .fallback = "enforce", .example = "report", .also = "report_only",
+    {.name = "mode", .type = &choice_type, INTO(mode), .wide = true,
+     .choices = "enforce report", .fallback = "enforce", .example = "report", .also = "report_only",
      .doc = "report changes nothing on the wire, and logs and counts what enforce would do."},
     {.name = "websocket_origins", .type = &choice_type, INTO(websocket_origins), .wide = true,
      .choices = "check any", .fallback = "check", .example = "any",

@@ -65,7 +65,8 @@ void client_close(struct client *client)
 /* Each byte renews the wait, up to a limit in all. */
 static void rest_of_linger(struct client *client)
 {
-    uint64_t now = timer_now_ms(), left = client->linger_end_ms > now ? client->linger_end_ms - now : 0;
+    uint64_t now = timer_now_ms(),
+             left = client->linger_end_ms > now ? client->linger_end_ms - now : 0;
     timer_set(client->loop->timers, &client->timer, left < LINGER_MS ? left : LINGER_MS);
 }
 

@@ -291,9 +291,8 @@ static enum stage lost(struct exchange *ex, ssize_t n)
 
 static enum http_cause cause_of_guard(const struct guard *guard)
 {
-    return guard->cause == CAUSE_BAD_LINE_END
-               ? CAUSE_UPSTREAM_BARE_LF
-               : gate_response_fault((enum http_cause)guard->cause);
+    return guard->cause == CAUSE_BAD_LINE_END ? CAUSE_UPSTREAM_BARE_LF
+                                              : gate_response_fault((enum http_cause)guard->cause);
 }
 
 static enum stage finish(struct exchange *ex);

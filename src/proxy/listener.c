@@ -156,7 +156,8 @@ bool loop_listen(struct loop *loop, int fd, enum listener_share share, bool tls)
         return false;
     *listener = (struct listener){.loop = loop, .fd = fd, .share = share, .tls = tls};
     listener->timer.fire = resume;
-    if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) < 0 ||
+    if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) <
+            0 ||
         event_add(&listener->event, NULL) < 0) {
         free(listener);
         return false;

@@ -193,8 +193,7 @@ static bool grow_fields(struct loop *loop, const struct plan *plan)
 bool loop_take_plan(struct loop *loop, struct plan *plan)
 {
     struct plan_use *use = plan_use_create(plan), *old = loop->use;
-    struct upstream **table =
-        use && grow_fields(loop, plan) ? create_table(loop, plan) : NULL;
+    struct upstream **table = use && grow_fields(loop, plan) ? create_table(loop, plan) : NULL;
     if (!table) {
         if (use)
             plan_use_destroy(use);

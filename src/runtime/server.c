@@ -333,7 +333,6 @@ static void say_ready(const struct server *server)
              server->n_workers, server->n_workers == 1 ? "" : "s");
 }
 
-
 static int run(struct server *server, void (*on_ready)(void *), void *ctx)
 {
     server->signals = signals_open();

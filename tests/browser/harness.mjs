@@ -17,15 +17,25 @@ assert(fs.existsSync(corsdBin), `no corsd at ${corsdBin}: run ./dev build, or se
 
 // ---- Chromium: one for a test file, a new profile each; a context of its own for each test ----
 
+const launch = {
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  headless: true,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+};
 let browser;
 export async function newContext(options = {}) {
-  browser ??= chromium.launch({
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-    headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  browser ??= chromium.launch(launch);
   return (await browser).newContext(options);
+}
+// Contexts are incognito, and Debian's Chromium blocks the cookies of other sites in every profile;
+// this one lets them in, as most people's browsers do.
+export async function newProfile(t) {
+  const made = folder(t);
+  fs.mkdirSync(path.join(made, 'Default'));
+  fs.writeFileSync(path.join(made, 'Default', 'Preferences'),
+    JSON.stringify({ profile: { cookie_controls_mode: 0, block_third_party_cookies: false } }));
+  return chromium.launchPersistentContext(made, launch);
 }
 after(async () => { if (browser) await (await browser).close(); });
 
@@ -137,8 +147,9 @@ export function lacks(...lines) {
 
 // corsd with the policy given (lines of YAML under `cors:`), in front of `backend`, and a page at
 // another origin. backend: a request listener, or null for one that is down; upgrade: is given the
-// backend's server, for WebSockets; keepBody: the listener reads the request's body itself.
-export async function scene(t, { cors, backend, upgrade, keepBody = false, site = 'localhost', apiHost = 'localhost', html = '' }) {
+// backend's server, for WebSockets; keepBody: the listener reads the request's body itself; profile:
+// one that lets in the cookies of other sites.
+export async function scene(t, { cors, backend, upgrade, keepBody = false, profile = false, site = 'localhost', apiHost = 'localhost', html = '' }) {
   const behind = backend && await serve(t, backend, keepBody);
   upgrade?.(behind.server);
   const front = await serve(t, (request, response) => {
@@ -156,7 +167,7 @@ export async function scene(t, { cors, backend, upgrade, keepBody = false, site 
   t.after(() => end(child, () => said));
   assert(await reachable(port, child), `corsd did not start:\n${said}`);
 
-  const context = await newContext();
+  const context = await (profile ? newProfile(t) : newContext());
   t.after(() => context.close());
   const page = await context.newPage();
   const heard = await listen(page);

@@ -109,57 +109,140 @@ test('a WebSocket with a cookie: refused without allow_credentials, let through 
   }
 });
 
-const noCookies = lacks('cookies: {same_site: none, secure: true}');
-test('cookies go cross-site after the rewrite', { skip: noCookies }, async (t) => {
-  // The page at 127.0.0.1 and the API at localhost are different sites; both count as secure.
-  const login = (request, response) => {
-    if (request.url === '/login') response.setHeader('Set-Cookie', 'session=ada; Path=/; SameSite=Lax');
-    response.end(request.headers.cookie || 'no cookie');
-  };
-  const policy = (origin) => `allow_origins: ["${origin}"]\nallow_credentials: true`;
-  const include = { credentials: 'include' };
-  const plain = await scene(t, { cors: policy, backend: login, site: '127.0.0.1' });
-  await plain.fetch('/login', include);
-  assert.equal((await plain.fetch('/me', include)).body, 'no cookie', 'as the backend sent it, it does not');
+// The page at 127.0.0.1 and the API at localhost are different sites; both count as secure.
+const login = (request, response) => {
+  if (request.url === '/login') {
+    response.setHeader('Set-Cookie', ['session=ada; Path=/; SameSite=Lax', 'theme=dark; HttpOnly', 'old=x; Max-Age=0']);
+  }
+  response.end(request.headers.cookie || 'no cookie');
+};
+const include = { credentials: 'include' };
+const signedIn = async (t, more, profile) => {
   const s = await scene(t, {
-    cors: (origin) => `${policy(origin)}\ncookies: {same_site: none, secure: true}`, backend: login, site: '127.0.0.1' });
+    cors: (origin) => `allow_origins: ["${origin}"]\nallow_credentials: true\n${more}`, backend: login, profile, site: '127.0.0.1' });
   await s.fetch('/login', include);
-  assert.equal((await s.fetch('/me', include)).body, 'session=ada');
+  return (await s.fetch('/me', include)).body;
+};
+
+test('cookies go cross-site after the rewrite', async (t) => {
+  assert.equal(await signedIn(t, '', true), 'no cookie', 'as the backend sent them, they do not');
+  assert.equal(await signedIn(t, 'cookies: {same_site: none, secure: true}', true), 'session=ada; theme=dark');
 });
 
-const noTiming = lacks('timing_allow_origin: true');
-test('Timing-Allow-Origin: the page sees the request timed', { skip: noTiming }, async (t) => {
-  const timed = async (s) => {
-    await s.fetch('/api');
-    return s.page.evaluate((url) => {
-      const [entry] = performance.getEntriesByName(url);
-      return entry.requestStart > 0 && entry.responseStatus;
-    }, `${s.api}/api`);
-  };
+test('partitioned cookies go cross-site where cookies of other sites are blocked', async (t) => {
+  assert.equal(await signedIn(t, 'cookies: {same_site: none, secure: true}', false), 'no cookie');
+  assert.equal(await signedIn(t, 'cookies: {same_site: none, secure: true, partitioned: true}', false), 'session=ada; theme=dark');
+});
+
+test('strict and lax cookies stay within their site', async (t) => {
+  for (const word of ['lax', 'strict']) {
+    const s = await scene(t, {
+      cors: (origin) => `allow_origins: ["${origin}"]\nallow_credentials: true\ncookies: {same_site: ${word}}`,
+      backend: login, profile: true });
+    await s.fetch('/login', include); // the page at localhost too, at another port: one site
+    assert.equal((await s.fetch('/me', include)).body, 'session=ada; theme=dark', word);
+    await s.page.goto(s.origin.replace('localhost', '127.0.0.1'));
+    await s.page.evaluate((url) => fetch(url, { mode: 'no-cors', credentials: 'include' }), `${s.api}/elsewhere`);
+    assert.equal(s.requests.at(-1).url, '/elsewhere');
+    assert.equal(s.requests.at(-1).headers.cookie, undefined, word);
+  }
+});
+
+const timed = async (s) => {
+  await s.fetch('/api');
+  return s.page.evaluate((url) => {
+    const [entry] = performance.getEntriesByName(url);
+    return entry.requestStart > 0 && entry.responseStatus;
+  }, `${s.api}/api`);
+};
+
+test('Timing-Allow-Origin: the page sees the request timed', async (t) => {
   const off = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]`, backend: done });
   assert.equal(await timed(off), false);
-  const on = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]\ntiming_allow_origin: true`, backend: done });
-  assert.equal(await timed(on), 200);
+  for (const word of ['true', '"*"']) {
+    const on = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]\ntiming_allow_origin: ${word}`, backend: done });
+    assert.equal(await timed(on), 200, word);
+  }
 });
 
-const noResource = lacks('resource_policy: cross-origin');
-test('resource_policy: an image loads into a page that asks for it', { skip: noResource }, async (t) => {
-  const dot = Buffer.from('R0lGODlhAQABAAAAACwAAAAAAQABAAA=', 'base64');
-  const image = (request, response) => { response.setHeader('Content-Type', 'image/gif'); response.end(dot); };
+test('Timing-Allow-Origin: an image without an Origin is timed by the list', async (t) => {
+  for (const listed of [true, false]) {
+    const s = await scene(t, {
+      cors: (origin) => `allow_origins: ["https://first.example", "${listed ? origin : 'https://other.example'}"]\ntiming_allow_origin: true`,
+      backend: dot });
+    assert.equal(await show(s.page, `${s.api}/dot.gif`), 'shown');
+    assert.equal(s.requests[0].headers.origin, undefined);
+    const seen = await s.page.evaluate((url) => performance.getEntriesByName(url)[0].requestStart > 0, `${s.api}/dot.gif`);
+    assert.equal(seen, listed);
+  }
+});
+
+const gif = Buffer.from('R0lGODlhAQABAAAAACwAAAAAAQABAAA=', 'base64');
+function dot(request, response) { response.setHeader('Content-Type', 'image/gif'); response.end(gif); }
+const show = (page, url) => page.evaluate((url) => new Promise((resume) => {
+  const picture = new Image();
+  picture.onload = () => resume('shown');
+  picture.onerror = () => resume('blocked');
+  picture.src = url;
+}), url);
+
+test('resource_policy: an image loads into a page that asks for it', async (t) => {
   const isolated = await serve(t, (request, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html', 'Cross-Origin-Embedder-Policy': 'require-corp' });
     response.end('<!DOCTYPE html><title>isolated</title><link rel="icon" href="data:,">');
   });
-  const show = (s) => s.page.goto(`http://127.0.0.1:${isolated.port}/`).then(() => s.page.evaluate((url) => new Promise((resume) => {
-    const picture = new Image();
-    picture.onload = () => resume('shown');
-    picture.onerror = () => resume('blocked');
-    picture.src = url;
-  }), `${s.api}/dot.gif`));
-  const off = await scene(t, { cors: () => 'allow_origins: ["*"]', backend: image });
-  assert.equal(await show(off), 'blocked');
-  const on = await scene(t, { cors: () => 'allow_origins: ["*"]\nresource_policy: cross-origin', backend: image });
-  assert.equal(await show(on), 'shown');
+  const shown = async (more) => {
+    const s = await scene(t, { cors: () => `allow_origins: ["*"]${more}`, backend: dot });
+    await s.page.goto(`http://127.0.0.1:${isolated.port}/`);
+    return show(s.page, `${s.api}/dot.gif`);
+  };
+  assert.equal(await shown(''), 'blocked');
+  assert.equal(await shown('\nresource_policy: cross-origin'), 'shown');
+  assert.equal(await shown('\nresource_policy: same-site'), 'blocked', '127.0.0.1 and localhost are two sites');
+});
+
+test('denied: reject and enforce_methods: what the page can read of the 403', async (t) => {
+  const reject = await scene(t, { cors: () => 'allow_origins: ["https://elsewhere.example"]\ndenied: reject', backend: done });
+  assert.deepEqual(await reject.fetch('/api'), blocked);
+  assert.deepEqual(reject.seen, [], 'the backend never saw it');
+  const methods = await scene(t, {
+    cors: (origin) => `allow_origins: ["${origin}"]\nallow_methods: [PUT]\nenforce_methods: true`, backend: done });
+  const got = await methods.fetch('/api');
+  assert.equal(got.status, 403);
+  assert.match(got.body, /method/);
+  assert.equal((await methods.fetch('/api', { method: 'PUT' })).body, 'done');
+  assert.deepEqual(methods.seen, ['PUT /api']);
+});
+
+test('the API from a page of its own origin passes, whatever the policy rejects', async (t) => {
+  const s = await scene(t, {
+    cors: () => 'allow_origins: ["https://elsewhere.example"]\ndenied: reject\nallow_methods: [PUT]\nenforce_methods: true',
+    backend: done, upgrade: greet });
+  await s.page.goto(`${s.api}/page`);
+  for (const method of ['GET', 'POST', 'DELETE']) assert.equal((await s.fetch('/api', { method })).body, 'done');
+  assert.equal(await talk(s.page, `${s.api}/socket`), 'hello');
+});
+
+test('mode report: a page sees what it would see without corsd', async (t) => {
+  const s = await scene(t, {
+    cors: (origin) => `allow_origins: ["${origin}"]\nallow_methods: [PUT]\nmode: report`, backend: done, upgrade: greet });
+  assert.deepEqual(await s.fetch('/api'), blocked);
+  assert.deepEqual(await s.fetch('/api', { method: 'PUT' }), blocked);
+  assert.equal(await talk(s.page, `${s.api}/socket`), 'hello');
+  assert.deepEqual(s.seen, ['GET /api', 'OPTIONS /api']);
+});
+
+test('upstream_headers: keep leaves the backend its own answer', async (t) => {
+  const own = (request, response) => {
+    response.setHeader('Access-Control-Allow-Origin', '*');
+    response.setHeader('Access-Control-Expose-Headers', 'X-Theirs');
+    response.setHeader('X-Theirs', '1');
+    response.end('done');
+  };
+  for (const [word, want] of [['keep', '1'], ['replace', undefined]]) {
+    const s = await scene(t, { cors: (origin) => `allow_origins: ["${origin}"]\nupstream_headers: ${word}`, backend: own });
+    assert.equal((await s.fetch('/api')).headers['x-theirs'], want, word);
+  }
 });
 
 const noPattern = lacks('allow_origins: ["http://*.app.localhost:*"]');

@@ -23,7 +23,7 @@ void loop_destroy(struct loop *loop);
 /* New exchanges use this plan from now on; pools of unchanged upstreams live on. False out of
  * memory: the old plan stays. */
 MUST_USE bool loop_take_plan(struct loop *loop, struct plan *plan);
-/* Whose a listening socket is: a drain accepts what is queued and closes it with nothing between, so
+/* Whose a listening socket is: a drain accepts what is queued and closes with nothing between, so
  * that no connection is lost. Where loops share one, the last goes on until the others are deaf. */
 enum listener_share { LISTENER_OWN, LISTENER_SHARED, LISTENER_SHARED_LAST };
 /* Accepts on this socket (non-blocking, listening), which is the loop's unless LISTENER_SHARED. */
