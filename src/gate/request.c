@@ -1,5 +1,6 @@
 /* Target → route → facts → verdict → decision, one function a step. */
 #include "corsd/gate/request.h"
+#include "corsd/http/edit.h"
 #include "corsd/plan/route.h"
 
 enum { SCRATCH_MAX = 1 << 20 };
@@ -250,15 +251,18 @@ static void decide(struct gate *gate, const struct head *head, struct decision *
 /* What is wrong with the head as a whole, before any policy is asked. */
 static enum http_cause read_head(struct gate *gate, const struct head *head, struct decision *out)
 {
-    enum http_cause cause = framing_of_request(head, &out->body);
-    if (!cause)
-        cause = read_target(head, out);
-    if (!cause)
-        cause = check_expect(head, out);
-    if (cause)
-        return cause;
+    enum http_cause framing = framing_of_request(head, &out->body);
+    enum http_cause target = read_target(head, out);
+    if (!framing && edit_names_too_many(head))
+        framing = CAUSE_MALFORMED;
+    if (target)
+        return framing ? framing : target;
+    if (!framing)
+        framing = check_expect(head, out);
     out->websocket = asks_for_websocket(head, &out->body);
-    return find_route(gate, out);
+    /* Looked up whatever the framing: the route's own policy lets the page read the refusal. */
+    enum http_cause route = find_route(gate, out);
+    return framing ? framing : route;
 }
 
 void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
@@ -273,6 +277,7 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
     if (!facts(head, peer, arena, out)) {
         answer(out, OWN_ERROR, CAUSE_NO_MEMORY);
         out->policy = NULL;
+        out->keep_alive = false;
         return;
     }
     out->verdict = verdict_of(out->policy, &out->cors);

@@ -63,8 +63,8 @@ enum http_cause gate_read_response(const struct head *head, const struct decisio
     struct response response = {.kind = RESPONSE_FINAL};
     enum http_cause cause =
         framing_of_response(head, (enum http_method)decision->method, &response.body);
-    if (cause)
-        return gate_response_fault(cause);
+    if (cause || edit_names_too_many(head))
+        return gate_response_fault(cause ? cause : CAUSE_MALFORMED);
     if (head->status == 101) {
         if (!switches_rightly(head, decision))
             return CAUSE_UPSTREAM_BAD_UPGRADE;

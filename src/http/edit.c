@@ -18,6 +18,18 @@ void edit_drop_named(struct head *head, bool (*may)(enum field_id id))
     }
 }
 
+bool edit_names_too_many(const struct head *head)
+{
+    const struct field *connection = head_field(head, FIELD_CONNECTION);
+    size_t options = 0;
+    for (; connection; connection = head_next(head, connection)) {
+        struct str rest = connection->value, name;
+        while (options <= CONNECTION_OPTIONS_MAX && list_next(&rest, &name))
+            options++;
+    }
+    return options > CONNECTION_OPTIONS_MAX;
+}
+
 void edit_status_line(struct buf *out, unsigned status, struct str reason)
 {
     char line[] = "HTTP/1.1 000 ";

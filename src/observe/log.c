@@ -2,6 +2,8 @@
 #include "corsd/observe/log.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,29 @@ void log_close(struct log *log)
     if (log->fd > STDERR_FILENO)
         close(log->fd);
     log->fd = STDERR_FILENO;
+}
+
+/* Up to PIPE_BUF bytes a pipe takes whole or not at all (pipe(7)), so lines of threads do not mix. */
+static struct str cut_lines(struct str *rest)
+{
+    struct str part = str_head(*rest, PIPE_BUF);
+    size_t last = str_rfind(part, '\n');
+    if (part.n < rest->n && last < part.n)
+        part.n = last + 1;
+    *rest = str_from(*rest, part.n);
+    return part;
+}
+
+void log_lines(const struct log *log, struct str lines)
+{
+    while (lines.n) {
+        struct str part = cut_lines(&lines);
+        struct pollfd sink = {.fd = log->fd, .events = POLLOUT};
+        if (poll(&sink, 1, 0) == 1 && !(sink.revents & POLLOUT))
+            return;
+        if (!sink.revents || write(log->fd, part.p, part.n) < 0)
+            return; /* a log that cannot be written has nobody to tell */
+    }
 }
 
 static size_t prefix(char *out, size_t size, enum log_level level, bool bare)
@@ -70,6 +95,5 @@ void log_line(const struct log *log, enum log_level level, const char *format, .
             line[to++] = (char)c;
     }
     line[to++] = '\n';
-    ssize_t written = write(log->fd, line, to);
-    (void)written; /* a log that cannot be written has nobody to tell */
+    log_lines(log, (struct str){line, to});
 }

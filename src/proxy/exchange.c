@@ -24,6 +24,13 @@ static const struct plan *plan_of(const struct exchange *ex)
     return ex->use ? ex->use->plan : ex->loop->use->plan;
 }
 
+/* The loop's gate, set to the plan that the exchange began with. */
+static struct gate *gate_of(struct exchange *ex)
+{
+    ex->loop->gate.plan = plan_of(ex);
+    return &ex->loop->gate;
+}
+
 /* --- birth and end ---------------------------------------------------------------------------- */
 
 static struct exchange *create(struct client *client)
@@ -130,11 +137,11 @@ static enum stage answer(struct exchange *ex)
     bool close = !decision->keep_alive || unread || loop->draining;
     ex->cause = decision->cause;
     ex->client_end = !close                      ? CLIENT_KEEPS
-                     : decision->cause || unread ? CLIENT_LINGERS
-                                                 : CLIENT_CLOSES;
+                     : decision->cause || unread || ex->client->stream.readable ? CLIENT_LINGERS
+                                                                                : CLIENT_CLOSES;
     loop->out.n = 0;
     loop->out.failed = false;
-    gate_answer(&loop->out, &loop->gate, decision, close);
+    gate_answer(&loop->out, gate_of(ex), decision, close);
     count(&loop->counters.own_answers);
     return answered(ex, write_answer(ex));
 }
@@ -272,7 +279,7 @@ static enum stage send_request(struct exchange *ex)
 /* Body bytes that left the client's inbox cannot be had again, written or not. */
 static bool may_retry(const struct exchange *ex)
 {
-    return ex->conn->used && !ex->retried && !ex->interim && !ex->up.bytes &&
+    return ex->conn->used && !ex->retried && !ex->interim && !ex->up.took &&
            inbox_is_empty(&ex->conn->inbox) && (!ex->up.written || is_idempotent(ex));
 }
 
@@ -331,7 +338,7 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
         ex->response.close = true;
     loop->out.n = 0;
     loop->out.failed = false;
-    gate_response(&loop->out, &loop->gate, &ex->decision, &head, &ex->response);
+    gate_response(&loop->out, gate_of(ex), &ex->decision, &head, &ex->response);
     if (loop->out.failed)
         return fail(ex, CAUSE_UPSTREAM_HEAD_TOO_LARGE, 0);
     ex->closing = final && ex->response.close;
@@ -441,6 +448,12 @@ static enum stage await_on(struct exchange *ex, enum occasion event)
 
 /* --- bodies ----------------------------------------------------------------------------------- */
 
+/* What the client sent beyond its request would make a close a reset, which eats the answer. */
+static bool is_talking(const struct client *client)
+{
+    return !inbox_is_empty(&client->inbox) || client->stream.readable;
+}
+
 /* The response is complete: both connections go on, or end. */
 static enum stage finish(struct exchange *ex)
 {
@@ -453,7 +466,7 @@ static enum stage finish(struct exchange *ex)
     ex->conn = NULL;
     if (!ex->closing)
         return done(ex, CAUSE_NONE, CLIENT_KEEPS);
-    bool lingers = !whole || !inbox_is_empty(&ex->client->inbox);
+    bool lingers = !whole || is_talking(ex->client);
     return done(ex, CAUSE_NONE, lingers ? CLIENT_LINGERS : CLIENT_CLOSES);
 }
 
@@ -563,6 +576,8 @@ static uint64_t response_timeout(const struct exchange *ex)
 static struct deadline request_deadline(const struct exchange *ex, struct deadline none)
 {
     const struct plan *plan = plan_of(ex);
+    if (ex->decision.expects_continue && !ex->interim && !ex->up.took) /* it waits for the server */
+        return earlier(none, ex->stage_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
     uint64_t client = relay_client_deadline(&ex->up, plan->timeouts.body, plan->limits.min_rate);
     struct deadline deadline = earlier(none, client, CAUSE_BODY_TIMEOUT);
     if (ex->up.state == RELAY_ON_SINK)
@@ -653,8 +668,10 @@ static void arm(struct exchange *ex)
 static enum http_cause pace_cause(struct exchange *ex, enum http_cause cause)
 {
     const struct plan *plan = plan_of(ex);
-    struct relay *relay = cause == CAUSE_BODY_TIMEOUT ? &ex->up : &ex->down;
-    switch (relay_client_pace(relay, plan->timeouts.body, plan->limits.min_rate)) {
+    bool up = cause == CAUSE_BODY_TIMEOUT;
+    struct relay *relay = up ? &ex->up : &ex->down;
+    uint64_t moved = up ? relay->bytes : relay->written - stream_unsent(&ex->client->stream);
+    switch (relay_client_pace(relay, moved, plan->timeouts.body, plan->limits.min_rate)) {
     case PACE_FINE: return CAUSE_NONE;
     case PACE_SLOW: return cause == CAUSE_BODY_TIMEOUT ? CAUSE_BODY_TOO_SLOW : cause;
     case PACE_SILENT: break;
@@ -776,7 +793,7 @@ static bool compose(struct exchange *ex, struct head *head, const struct peer *p
     ex->upstream->uses++;
     loop->out.n = 0;
     loop->out.failed = false;
-    gate_forward(&loop->out, &loop->gate, peer, head, &ex->decision, spec->servers[0].authority,
+    gate_forward(&loop->out, gate_of(ex), peer, head, &ex->decision, spec->servers[0].authority,
                  ex->wants_access ? &ex->facts.id : NULL);
     if (loop->out.failed)
         return false;
@@ -798,10 +815,10 @@ static void decide(struct exchange *ex, struct str bytes)
                         .tls = client->tls};
     enum http_cause cause = message_parse_request(&head, bytes);
     if (cause) {
-        gate_unreadable(&loop->gate, cause, &ex->decision);
+        gate_unreadable(gate_of(ex), cause, &ex->decision);
         return;
     }
-    gate_request(&loop->gate, &peer, &head, &ex->arena, &ex->decision);
+    gate_request(gate_of(ex), &peer, &head, &ex->arena, &ex->decision);
     record_verdict(ex, &head);
     record_head(ex, &head, &peer);
     if (ex->decision.kind == DECISION_ANSWER || compose(ex, &head, &peer))
@@ -845,6 +862,6 @@ void exchange_refuse(struct client *client, enum http_cause cause)
         client_close(client);
         return;
     }
-    gate_unreadable(&ex->loop->gate, cause, &ex->decision);
+    gate_unreadable(gate_of(ex), cause, &ex->decision);
     exchange_step(ex, EVENT_ENTER);
 }

@@ -10,7 +10,7 @@
 #include "client.h"
 #include "corsd/base/owner.h"
 
-enum { BACKLOG = 4096, ACCEPTS_A_TURN = 64, PAUSE_MS = 50 };
+enum { BACKLOG = 4096, ACCEPTS_A_TURN = 64, PAUSE_MS = 50, SAY_MS = 10000 };
 
 struct listener {
     struct event event;
@@ -18,6 +18,7 @@ struct listener {
     struct listener *next;
     struct loop *loop;
     enum listener_share share;
+    uint64_t said_ms;   /* when a pause was last told */
     int fd;
     bool tls;
 };
@@ -111,6 +112,15 @@ static void take(struct listener *listener, int fd, const struct sockaddr *addre
     close(fd);
 }
 
+static void say_pause(struct listener *listener, int error)
+{
+    uint64_t now = timer_now_ms();
+    if (now - listener->said_ms < SAY_MS)
+        return;
+    listener->said_ms = now;
+    log_line(listener->loop->log, LOG_WARN, "accepting pauses: %s", strerror(error));
+}
+
 /* Accepts up to `most` connections; false: there are no more, or no room. */
 static bool accept_some(struct listener *listener, int most)
 {
@@ -131,7 +141,7 @@ static bool accept_some(struct listener *listener, int most)
         if (errno == EAGAIN)
             return false;
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_line(loop->log, LOG_WARN, "accepting pauses: %s", strerror(errno));
+            say_pause(listener, errno);
             pause_for_a_while(listener);
             return false;
         }

@@ -203,8 +203,9 @@ bool loop_take_plan(struct loop *loop, struct plan *plan)
     use_table(loop, table, plan->n_upstreams);
     loop->use = use;
     loop->gate.plan = plan;
-    loop->out.max = loop->trailers.max = loop->repaired.max =
-        plan->limits.header_size * 2 + HEAD_SPACE;
+    size_t most = plan->limits.header_size * 2 + HEAD_SPACE;
+    if (most > loop->out.max) /* never less than exchanges of an older plan may need */
+        loop->out.max = loop->trailers.max = loop->repaired.max = most;
     if (old && !old->exchanges)
         plan_use_destroy(old);
     return true;

@@ -8,6 +8,10 @@
 
 enum { FLUSH_BYTES = 16 * 1024, FLUSH_MS = 500, LINES_MAX = 1 << 20 };
 
+_Static_assert((int)CAUSE_COUNT <= (int)COUNTED_CAUSES, "a cause has no counter");
+_Static_assert((int)REASON_COUNT <= (int)COUNTED_REASONS, "a reason has no counter");
+_Static_assert((int)CORS_KIND_COUNT <= (int)COUNTED_KINDS, "a kind has no counter");
+
 /* The trace id of a traceparent header (W3C Trace Context §3.2): version-TRACEID-parent-flags. */
 static struct str trace_id(struct str value)
 {
@@ -39,16 +43,16 @@ static void warn_of_refusal(struct exchange *ex, const struct head *head)
     bool origin = !verdict->missing.n;
     struct str what = origin ? decision->origin : verdict->missing, file = {0};
     unsigned line = 0, column = 0;
+    struct str path = str_head(head->target, str_find(head->target, '?')); /* no secrets */
     char advice[512] = "";
     if (key && place_of(rule->place, &file, &line, &column))
         snprintf(advice, sizeof advice, "; %s: [\"%.*s\"] at %.*s:%u would allow it", key,
                  STR_ARG(what), STR_ARG(file), line);
     log_line(ex->loop->log, LOG_WARN, "cors: %s%.*s %.*s of origin %.*s, policy %.*s: %.*s%s%.*s%s",
              policy->traits.mode == MODE_REPORT ? "would refuse " : "",
-             STR_ARG(cors_kind_words[verdict->kind]), STR_ARG(head->target),
-             STR_ARG(decision->origin), STR_ARG(policy->name),
-             STR_ARG(cors_reasons[verdict->reason].prose), origin ? "" : ": ",
-             STR_ARG(verdict->missing), advice);
+             STR_ARG(cors_kind_words[verdict->kind]), STR_ARG(path), STR_ARG(decision->origin),
+             STR_ARG(policy->name), STR_ARG(cors_reasons[verdict->reason].prose),
+             origin ? "" : ": ", STR_ARG(verdict->missing), advice);
 }
 
 void record_verdict(struct exchange *ex, const struct head *head)
@@ -181,12 +185,6 @@ void record_end(struct exchange *ex)
 
 void record_flush(struct loop *loop)
 {
-    size_t at = 0;
-    while (at < loop->access.n) {
-        ssize_t n = write(loop->log->fd, loop->access.p + at, loop->access.n - at);
-        if (n <= 0)
-            break; /* a sink that takes nothing loses lines, never stalls the loop */
-        at += (size_t)n;
-    }
+    log_lines(loop->log, buf_str(&loop->access));
     loop->access.n = 0;
 }

@@ -237,6 +237,7 @@ static enum relay_state step(struct relay *relay, const struct relay_tools *tool
                              struct inbox *inbox, struct stream *sink, struct str prefix)
 {
     struct str data = {0};
+    relay->took = relay->took || (relay->in.kind != BODY_NONE && !inbox_is_empty(inbox));
     tools->trailers->n = 0;
     tools->trailers->failed = false;
     if (!take(relay, tools, inbox, &data))
@@ -314,12 +315,19 @@ uint64_t relay_client_deadline(const struct relay *relay, uint64_t body_ms, uint
     return silent - waited;
 }
 
-enum relay_pace relay_client_pace(struct relay *relay, uint64_t body_ms, uint64_t min_rate)
+enum relay_pace relay_client_pace(struct relay *relay, uint64_t moved, uint64_t body_ms,
+                                  uint64_t min_rate)
 {
-    uint64_t moved = relay->client_wait == RELAY_ON_SOURCE ? relay->bytes : relay->written;
-    int64_t waiting = (int64_t)(timer_now_ms() - relay->since_ms);
+    uint64_t now = timer_now_ms();
+    int64_t waiting = (int64_t)(now - relay->since_ms);
     if (relay->state != relay->client_wait)
         return PACE_FINE;
+    if (moved != relay->moved && relay->client_wait == RELAY_ON_SINK) {
+        relay->waited_ms += waiting; /* it moved, only without an event of ours */
+        relay->since_ms = now;
+        waiting = 0;
+    }
+    relay->moved = moved;
     if (waiting >= (int64_t)body_ms)
         return PACE_SILENT;
     if (!min_rate || relay->waited_ms + waiting < (int64_t)body_ms)

@@ -27,6 +27,7 @@ struct relay {
     uint8_t cause;      /* enum http_cause, after RELAY_FAULT */
     bool read_all;      /* the body's end was seen */
     bool in_trailers;
+    bool took;          /* something of the body was taken from the inbox: it cannot be had again */
     int error;          /* errno, after RELAY_*_BROKEN */
     struct chunked chunked;
     struct guard guard; /* of the trailers */
@@ -36,7 +37,8 @@ struct relay {
     uint64_t limit;     /* of the body; 0: none; set by the owner */
     uint64_t since_ms;  /* when a byte last moved, or the wait began */
     int64_t waited_ms;  /* for the client, since the window of min_rate began */
-    uint64_t mark;      /* bytes to or from the client at that time */
+    uint64_t mark;      /* `moved` at that time */
+    uint64_t moved;     /* when last asked for the client's pace */
     uint64_t written;
 };
 
@@ -66,4 +68,7 @@ enum relay_state relay_send(struct relay *relay, struct stream *sink, struct str
 uint64_t relay_client_deadline(const struct relay *relay, uint64_t body_ms, uint64_t min_rate);
 enum relay_pace { PACE_FINE, PACE_SILENT, PACE_SLOW };
 /* To be asked when the deadline has come; begins a new window where the pace is fine. */
-enum relay_pace relay_client_pace(struct relay *relay, uint64_t body_ms, uint64_t min_rate);
+/* `moved`: bytes that came from the client, or that it has acknowledged: what lies in the kernel on
+ * its way to a slow reader moves too, without an event. */
+enum relay_pace relay_client_pace(struct relay *relay, uint64_t moved, uint64_t body_ms,
+                                  uint64_t min_rate);

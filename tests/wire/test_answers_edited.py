@@ -27,7 +27,10 @@ policies:
   same_site: {allow_origins: ["https://app.example.com"], resource_policy: same-site}
   cross_origin: {allow_origins: ["https://app.example.com"], resource_policy: cross-origin}
   star_cross: {allow_origins: ["*"], resource_policy: cross-origin}
-  crumbs: {allow_origins: ["https://app.example.com"], allow_credentials: true, cookies: {same_site: none, secure: true}}
+  crumbs:
+    allow_origins: ["https://app.example.com"]
+    allow_credentials: true
+    cookies: {same_site: none, secure: true}
   chips: {allow_origins: ["https://app.example.com"], cookies: {same_site: none, secure: true, partitioned: true}}
   lax: {allow_origins: ["https://app.example.com"], cookies: {same_site: lax}}
   strict: {allow_origins: ["https://app.example.com"], cookies: {same_site: strict}}
@@ -201,8 +204,9 @@ def test_cookies_of_other_answers(corsd, backend):
     """A 304 sets cookies, and a 101 too; an interim response is for nobody's jar."""
     backend.plays(b"HTTP/1.1 304 Not Modified\r\nSet-Cookie: a=b; SameSite=Lax\r\n\r\n")
     assert corsd.ask(get("/", host="crumbs.test")).all("Set-Cookie") == ["a=b; SameSite=None; Secure"]
-    backend.plays([b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSet-Cookie: a=b; SameSite=Lax\r\n\r\n", stall])
+    switch = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSet-Cookie: a=b; SameSite=Lax\r\n\r\n")
+    backend.plays([switch, stall])
     answer = corsd.ask(get("/", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", host="crumbs.test"))
     assert answer.status == 101 and answer.all("Set-Cookie") == ["a=b; SameSite=None; Secure"]
@@ -286,7 +290,8 @@ DECISIONS = {
     "no origin": (get(), {"kind": "none", "reason": "no_origin"}),
     "a preflight": (preflight("/", APP, "PUT"), {"kind": "preflight", "result": "allowed"}),
     "a preflight's method": (preflight("/", APP, "PURGE"),
-                             {"kind": "preflight", "result": "refused", "reason": "method_off_list", "missing": "PURGE"}),
+                             {"kind": "preflight", "result": "refused", "reason": "method_off_list",
+                              "missing": "PURGE"}),
     "a preflight's header": (preflight("/", APP, "PUT", "Access-Control-Request-Headers: x-a"),
                              {"reason": "header_off_list", "missing": "x-a"}),
     "a refused preflight": (preflight("/", EVIL), {"kind": "preflight", "result": "refused"}),

@@ -34,7 +34,10 @@ policies:
     - {allow_origins: ["*"]}
   kept: {allow_origins: ["https://one.example.com", "https://two.example.com"], upstream_headers: keep}
   reject: {allow_origins: ["https://one.example.com", "https://two.example.com"], denied: reject}
-  methods: {allow_origins: ["https://one.example.com", "https://two.example.com"], allow_methods: [PUT], enforce_methods: true}
+  methods:
+    allow_origins: ["https://one.example.com", "https://two.example.com"]
+    allow_methods: [PUT]
+    enforce_methods: true
   star_methods: {allow_origins: ["*"], allow_methods: [PUT], enforce_methods: true}
   pattern: {allow_origins: ["https://*.example.com"]}
 routes:

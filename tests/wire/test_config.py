@@ -382,6 +382,8 @@ FINE = {
             response_timeout: 1m
             idle_timeout: 55s
             max_idle: 64
+            host: upstream
+            accept_bare_lf: true
           local: {url: http+unix:/run/app.sock}
         policies:
           app:
@@ -392,14 +394,33 @@ FINE = {
             expose_headers: ["*"]
             max_age: 2h
             preflight_status: 200
+            upstream_headers: keep
+            denied: reject
+            enforce_methods: true
+            mode: report
+            websocket_origins: any
+            timing_allow_origin: "*"
+            resource_policy: same-site
+            cookies: {same_site: none, secure: true, partitioned: true}
+            allow_private_network: true
+          ruled:
+            - allow_origins: ["null", https://*.github.io, http://app.example.com]
+              allow_credentials: true
+              dangerous: [null_with_credentials, http_with_credentials, public_suffix_patterns]
+              timing_allow_origin: true
+            - {allow_origins: ["*"], allow_headers: ["*", Authorization], timing_allow_origin: true}
         routes:
-          - {host: api.example.com, path: /api/, upstream: api, cors: app}
+          - {host: api.example.com, path: /api/, upstream: api, cors: app, body_size: 10m, response_timeout: 10m}
+          - {host: ruled.example.com, upstream: api, cors: ruled}
           - {host: "*.example.com", upstream: local, cors: off}
           - {path: /other, upstream: "http://127.0.0.1:3001", cors: {allow_origins: ["*"]}}
         cors: app
         upstream: http://127.0.0.1:3000
         trusted_proxies: [10.0.0.0/8, 192.168.1.1, "::1/128"]
         forwarded: x
+        via: false
+        health_path: /.well-known/corsd
+        decision_header: true
         limits: {header_size: 32k, headers: 100, body_size: 0, connections: 0, connections_per_client: 0,
                  min_rate: 256}
         timeouts: {header: 10s, body: 60s, idle: 75s, tunnel: 1h, drain: 30s}

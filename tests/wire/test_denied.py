@@ -1,5 +1,7 @@
 """What is not to reach the backend: `denied: reject`, `enforce_methods`, and what counts as
 same-origin. DESIGN §2 rules 8, 10, 15."""
+import re
+
 import pytest
 
 from harness import chunked, cors, get, own_answer, post, preflight, reply, request, vary
@@ -280,3 +282,35 @@ def test_no_route_and_reject(corsd, backend, given):
     """)
     own_answer(alone.ask(get("/", f"Origin: {EVIL}", host="nowhere.test")), 403)
     assert cors(own_answer(alone.ask(get("/", f"Origin: {APP}", host="nowhere.test")), 404)) == {"allow-origin": APP}
+
+
+# ---------------------------------------------------------------- and the log says so
+
+@pytest.fixture(scope="module")
+def logs(shared):
+    return shared(YAML + "log: {level: info, access: text}\n")
+
+
+LOGGED = {
+    "an origin": (lambda path: get(path, "Origin: https://one.example", host="reject.test"),
+                  "cors_kind=actual cors_result=refused cors_reason=origin_off_list", "https://one.example"),
+    "null": (lambda path: get(path, "Origin: null", host="reject.test"),
+             "cors_kind=actual cors_result=refused cors_reason=origin_null", "null"),
+    "a method": (lambda path: request("PURGE", path, f"Origin: {APP}", host="methods.test"),
+                 "cors_kind=actual cors_result=refused cors_reason=method_off_list", "PURGE"),
+}
+
+
+@pytest.mark.parametrize("name", LOGGED)
+def test_log(logs, backend, name):
+    """One access line for each, one warning for all, with the line of YAML that would allow it."""
+    text, words, what = LOGGED[name]
+    path = "/logged-" + name.replace(" ", "-")
+    for _ in range(3):
+        own_answer(logs.ask(text(path)), 403)
+    line = logs.logged(rf".*request_id=.*path={path} .*")
+    assert line and words in line[0] and " status=403 " in line[0] and "cors_refused" in line[0]
+    warned = logs.logged(rf'.*warn.*\["{what}"\] at \S*corsd\.yaml:\d+ would allow it.*')
+    assert warned and "would refuse" not in warned[0]
+    assert len(re.findall(rf'\["{what}"\] at', logs.log)) == 1
+    assert backend.untouched()

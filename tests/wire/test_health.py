@@ -61,8 +61,8 @@ def test_other_methods(corsd, backend, text):
     assert backend.untouched()
 
 
-@pytest.mark.parametrize("target", ["/.well-known/corsdx", "/.well-known/corsd.", "/.well-known/corsd/x", "/.well-known",
-                                    "/x/.well-known/corsd", "/.well-known/CORSD"])
+@pytest.mark.parametrize("target", ["/.well-known/corsdx", "/.well-known/corsd.", "/.well-known/corsd/x",
+                                    "/.well-known", "/x/.well-known/corsd", "/.well-known/CORSD"])
 def test_near_misses_are_proxied(corsd, backend, target):
     assert corsd.ask(get(target)).body == b"hello"
 

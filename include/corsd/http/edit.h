@@ -7,6 +7,9 @@
 /* Marks the fields that Connection names as dropped, where `may` says so of their id: they are this
  * connection's alone (RFC 9110 §7.6.1). */
 void edit_drop_named(struct head *head, bool (*may)(enum field_id id));
+/* More options in Connection than anybody means; dropping each costs a look at every field. */
+enum { CONNECTION_OPTIONS_MAX = 64 };
+bool edit_names_too_many(const struct head *head);
 /* "HTTP/1.1 status reason". */
 void edit_status_line(struct buf *out, unsigned status, struct str reason);
 /* The fields that are not dropped, byte for byte, in order, in as few runs as there are gaps. */

@@ -15,6 +15,8 @@ void log_close(struct log *log);
 /* Control bytes in the text become \xNN; the line ends at 2 KiB. Any thread. */
 void log_line(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Whole lines as they are. A sink that takes nothing now loses them: a loop never waits for it. */
+void log_lines(const struct log *log, struct str lines);
 static inline bool log_wants(const struct log *log, enum log_level level)
 {
     return (int)level <= __atomic_load_n(&log->level, __ATOMIC_RELAXED);

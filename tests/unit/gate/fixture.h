@@ -162,7 +162,7 @@ static inline enum http_cause bench_answered(struct bench *bench, struct str byt
     if (!cause)
         cause = message_parse_response(&bench->response_head, bytes);
     if (cause)
-        return cause;
+        return gate_response_fault(cause);
     return gate_read_response(&bench->response_head, &bench->decision, &bench->response);
 }
 

@@ -328,18 +328,17 @@ static const struct {
     {"both framings", GET_OFF, "HTTP/1.1 200 OK|Content-Length: 5|Transfer-Encoding: chunked",
      CAUSE_UPSTREAM_BAD_FRAMING},
     {"two lengths", GET_OFF, "HTTP/1.1 200 OK|Content-Length: 5|Content-Length: 5",
-     CAUSE_BAD_LENGTH /* found by the parser: the caller's to translate */},
+     CAUSE_UPSTREAM_BAD_FRAMING},
     {"an unknown coding", GET_OFF, "HTTP/1.1 200 OK|Transfer-Encoding: gzip",
      CAUSE_UPSTREAM_BAD_FRAMING},
     {"chunked of HTTP/1.0", GET_OFF, "HTTP/1.0 200 OK|Transfer-Encoding: chunked",
      CAUSE_UPSTREAM_BAD_FRAMING},
+    {"no number", GET_OFF, "HTTP/1.1 200 OK|Content-Length: five", CAUSE_UPSTREAM_BAD_FRAMING},
+    {"no HTTP", GET_OFF, "ICY 200 OK", CAUSE_UPSTREAM_BAD_HEAD},
+    {"a later version", GET_OFF, "HTTP/1.2 200 OK", CAUSE_UPSTREAM_BAD_HEAD},
+    {"no status", GET_OFF, "HTTP/1.1 OK", CAUSE_UPSTREAM_BAD_HEAD},
+    {"a bad name", GET_OFF, "HTTP/1.1 200 OK|a b: c", CAUSE_UPSTREAM_BAD_HEAD},
 };
-
-static bool same_cause(enum http_cause got, enum http_cause want)
-{
-    bool by_parser = got == CAUSE_BAD_LENGTH || got == CAUSE_LENGTH_AND_CODING;
-    return got == want || (want == CAUSE_UPSTREAM_BAD_FRAMING && by_parser);
-}
 
 Test(response, read)
 {
@@ -349,8 +348,8 @@ Test(response, read)
         bench_request(&bench, read_rows[i].request);
         enum http_cause cause = bench_response(&bench, read_rows[i].response);
         const struct response *response = &bench.response;
-        cr_expect(same_cause(cause, read_rows[i].cause), "%s: %s", read_rows[i].name,
-                  http_causes[cause].word.p);
+        cr_expect_eq(cause, read_rows[i].cause, "%s: %s", read_rows[i].name,
+                     http_causes[cause].word.p);
         if (cause)
             continue;
         cr_expect_eq(response->kind, read_rows[i].kind, "%s", read_rows[i].name);
@@ -378,6 +377,19 @@ static const struct {
     {"|Content-Type: text/event-streams", 0, false},
     {"|Content-Type: text/plain", 0, false},
 };
+
+/* Whatever was found, it is the backend's fault. */
+Test(response, faults)
+{
+    for (int cause = 1; cause < CAUSE_UPSTREAM_REFUSED; cause++) {
+        enum http_cause fault = gate_response_fault((enum http_cause)cause);
+        cr_expect_eq(http_causes[fault].status, 502, "%s", http_causes[cause].word.p);
+        cr_expect(str_starts(http_causes[fault].word, STR("upstream_")));
+    }
+    cr_expect_eq(gate_response_fault(CAUSE_NONE), CAUSE_NONE);
+    cr_expect_eq(gate_response_fault(CAUSE_TOO_MANY_FIELDS), CAUSE_UPSTREAM_HEAD_TOO_LARGE);
+    cr_expect_eq(gate_response_fault(CAUSE_HEAD_TOO_LARGE), CAUSE_UPSTREAM_HEAD_TOO_LARGE);
+}
 
 Test(response, hints)
 {

@@ -436,6 +436,71 @@ Test(relay, bytes_sent_ahead_keep_their_order)
     end(rig);
 }
 
+/* A fault in the very first bytes: the head that should have gone with them is not sent. */
+Test(relay, a_head_before_nonsense_is_not_sent)
+{
+    struct body in = CHUNKED;
+    struct rig *rig = begin(in, BODY_CHUNKED, 0);
+    char early[] = "nonsense";
+    rig->inbox = (struct inbox){.p = rig->block, .n = sizeof early - 1};
+    memcpy(rig->block, early, sizeof early);
+    cr_expect_eq(turn(rig, STR("HEAD\r\n")), RELAY_FAULT);
+    cr_expect(!rig->relay.written && !rig->relay.held);
+    cr_expect_eq(read_some(rig, SIZE_MAX), 0);
+    end(rig);
+}
+
+/* --- trailers --------------------------------------------------------------------------------- */
+
+static enum relay_state pass_trailers(struct rig *rig, size_t size)
+{
+    static char bytes[200000];
+    size_t n =
+        (size_t)snprintf(bytes, sizeof bytes, "1\r\na\r\n0\r\nA: %0*d\r\n\r\n", (int)size, 0);
+    enum relay_state state = RELAY_ON_SOURCE;
+    for (size_t at = 0; goes_on(state) && at < n;) {
+        ssize_t took = send(rig->feeder, bytes + at, n - at < 9000 ? n - at : 9000, MSG_NOSIGNAL);
+        at += took > 0 ? (size_t)took : 0;
+        state = turn(rig, (struct str){0});
+        read_some(rig, SIZE_MAX);
+    }
+    for (int i = 0; i < 100 && state == RELAY_ON_SINK; i++) {
+        state = turn(rig, (struct str){0});
+        read_some(rig, SIZE_MAX);
+    }
+    return state;
+}
+
+Test(relay, trailers_up_to_the_limit_of_heads)
+{
+    static const size_t sizes[] = {100, 1000, 60000, 70000, 99000, 100100, 190000};
+    struct body in = CHUNKED;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct rig *rig = begin(in, BODY_CHUNKED, 0);
+        rig->tools.limits.bytes = 100000;
+        rig->trailers.max = 200000;
+        enum relay_state state = pass_trailers(rig, sizes[i]);
+        if (sizes[i] < 100000) {
+            cr_expect_eq(state, RELAY_DONE, "%zu: %d", sizes[i], state);
+            cr_expect_eq(rig->got.n, 6 + sizes[i] + 10, "%zu: %zu", sizes[i], rig->got.n);
+        } else {
+            cr_expect_eq(state, RELAY_FAULT, "%zu: %d", sizes[i], state);
+            cr_expect_eq(rig->relay.cause, CAUSE_HEAD_TOO_LARGE);
+        }
+        end(rig);
+    }
+}
+
+Test(relay, trailers_that_there_is_no_memory_for_are_left_out)
+{
+    struct body in = CHUNKED;
+    struct rig *rig = begin(in, BODY_CHUNKED, 0);
+    rig->trailers.max = 500;
+    cr_expect_eq(pass_trailers(rig, 600), RELAY_DONE);
+    cr_expect(str_eq(buf_str(&rig->got), STR("1\r\na\r\n0\r\n\r\n")), "whole without them");
+    end(rig);
+}
+
 /* --- limits and losses ---------------------------------------------------------------------------
  */
 
@@ -552,7 +617,7 @@ static enum relay_pace pace_of(size_t bytes, uint64_t every, uint64_t until, uin
         cr_assert_eq(rig->relay.state, RELAY_ON_SOURCE);
         if (1000000 + now < relay_client_deadline(&rig->relay, BODY_MS, rate))
             continue;
-        pace = relay_client_pace(&rig->relay, BODY_MS, rate);
+        pace = relay_client_pace(&rig->relay, rig->relay.bytes, BODY_MS, rate);
         *when = now;
     }
     end(rig);
@@ -606,18 +671,61 @@ Test(relay, the_backends_time_does_not_count)
     cr_assert_eq(state, RELAY_ON_SINK);
     cr_expect_eq(relay_client_deadline(&rig->relay, BODY_MS, RATE), UINT64_MAX);
     at(100 * BODY_MS);
-    cr_expect_eq(relay_client_pace(&rig->relay, BODY_MS, RATE), PACE_FINE);
+    cr_expect_eq(relay_client_pace(&rig->relay, rig->relay.bytes, BODY_MS, RATE), PACE_FINE);
     for (int i = 0; i < 10000 && state != RELAY_ON_SOURCE; i++) {
         read_some(rig, SIZE_MAX);
         rig->got.n = 0;
         state = turn(rig, (struct str){0});
     }
     cr_assert_eq(state, RELAY_ON_SOURCE);
-    cr_expect_eq(relay_client_pace(&rig->relay, BODY_MS, RATE), PACE_FINE);
+    cr_expect_eq(relay_client_pace(&rig->relay, rig->relay.bytes, BODY_MS, RATE), PACE_FINE);
     cr_expect_geq(relay_client_deadline(&rig->relay, BODY_MS, RATE), 1000000 + 101 * BODY_MS);
     at(101 * BODY_MS - 1);
-    cr_expect_eq(relay_client_pace(&rig->relay, BODY_MS, RATE), PACE_FINE);
+    cr_expect_eq(relay_client_pace(&rig->relay, rig->relay.bytes, BODY_MS, RATE), PACE_FINE);
     at(101 * BODY_MS);
-    cr_expect_eq(relay_client_pace(&rig->relay, BODY_MS, RATE), PACE_SILENT);
+    cr_expect_eq(relay_client_pace(&rig->relay, rig->relay.bytes, BODY_MS, RATE), PACE_SILENT);
     end(rig);
+}
+
+/* A slow reader: what it acknowledges counts, although no event of ours tells of it. */
+Test(relay, a_reader_is_as_slow_as_what_it_acknowledges)
+{
+    static const struct {
+        const char *name;
+        uint64_t each; /* bytes acknowledged at each deadline */
+        enum relay_pace want;
+        uint64_t before; /* when it ends */
+    } readers[] = {
+        {"nothing: seen at the second look, the first has nothing to compare", 0, PACE_SILENT,
+         2 * BODY_MS},
+        {"a byte", 1, PACE_SLOW, 3 * BODY_MS},
+        {"enough", 2 * RATE * BODY_MS / 1000, PACE_FINE, 0},
+    };
+    for (size_t i = 0; i < COUNT(readers); i++) {
+        static char block[16384];
+        struct body in = LENGTH(INT64_MAX);
+        at(0);
+        struct rig *rig = begin(in, BODY_LENGTH, 4096);
+        rig->relay.client_wait = RELAY_ON_SINK;
+        enum relay_state state = RELAY_ON_SOURCE;
+        for (int j = 0; j < 200 && state != RELAY_ON_SINK; j++) {
+            send(rig->feeder, block, sizeof block, MSG_NOSIGNAL);
+            state = turn(rig, (struct str){0});
+        }
+        cr_assert_eq(state, RELAY_ON_SINK);
+        uint64_t moved = rig->relay.written, when = 0;
+        enum relay_pace pace = PACE_FINE;
+        while (pace == PACE_FINE && when < 20 * BODY_MS) {
+            when = relay_client_deadline(&rig->relay, BODY_MS, RATE) - 1000000;
+            at(when);
+            moved += readers[i].each;
+            pace = relay_client_pace(&rig->relay, moved, BODY_MS, RATE);
+        }
+        cr_expect_eq(pace, readers[i].want, "%s: %d at %lu", readers[i].name, pace,
+                     (unsigned long)when);
+        if (readers[i].want != PACE_FINE)
+            cr_expect_leq(when, readers[i].before, "%s: at %lu", readers[i].name,
+                          (unsigned long)when);
+        end(rig);
+    }
 }
