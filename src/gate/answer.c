@@ -65,22 +65,44 @@ static void special_lines(struct buf *out, const struct decision *decision)
         buf_add(out, STR("Retry-After: 1\r\n"));
 }
 
-/* CORS lines by rules 3 and 10: none where the origin was refused, Vary all the same. */
-static void cors_lines(struct buf *out, const struct decision *decision)
+static bool has_allow(const struct decision *decision)
 {
-    cors_actual_lines(out, decision->policy, &decision->verdict, decision->origin, NULL, 0);
+    return decision->cause == CAUSE_METHOD_REFUSED || decision->own == OWN_OPTIONS;
+}
+
+/* The names of what this answer holds, for `*` in expose_headers with credentials (rule 6). */
+static size_t own_fields(const struct gate *gate, const struct decision *decision,
+                         struct field fields[4])
+{
+    size_t n = 0;
+    fields[n++] = (struct field){.name = STR("Date"), .id = FIELD_DATE};
+    if (has_allow(decision))
+        fields[n++] = (struct field){.name = STR("Allow"), .id = FIELD_ALLOW};
+    if (gate_answer_status(decision) == 503)
+        fields[n++] = (struct field){.name = STR("Retry-After")};
+    if (gate->plan->decision_header)
+        fields[n++] = (struct field){.name = STR("Corsd-Decision"), .id = FIELD_CORSD_DECISION};
+    return n;
+}
+
+/* CORS lines by rules 3 and 10: none where the origin was refused, Vary all the same. */
+static void cors_lines(struct buf *out, const struct gate *gate, const struct decision *decision)
+{
+    struct field fields[4];
+    size_t n = own_fields(gate, decision, fields);
+    cors_actual_lines(out, decision->policy, &decision->verdict, decision->origin, fields, n);
     cors_resource_lines(out, decision->policy, &decision->verdict, decision->origin, NULL, 0);
     cors_vary_line(out, decision->policy, decision->verdict.kind == CORS_PREFLIGHT, NULL, 0);
 }
 
-static void text(struct buf *out, const struct decision *decision)
+static void text(struct buf *out, const struct gate *gate, const struct decision *decision)
 {
     char bytes[2 * QUOTED_MAX];
     struct buf line = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     body_text(&line, decision);
     assert(!line.failed);
     special_lines(out, decision);
-    cors_lines(out, decision);
+    cors_lines(out, gate, decision);
     buf_add(out, STR("Cache-Control: no-store\r\nContent-Type: text/plain; charset=utf-8\r\n"));
     edit_field_u64(out, STR("Content-Length"), line.n);
     edit_end(out);
@@ -100,5 +122,5 @@ void gate_answer(struct buf *out, const struct gate *gate, const struct decision
         preflight(out, decision);
         edit_end(out);
     } else
-        text(out, decision);
+        text(out, gate, decision);
 }

@@ -80,7 +80,8 @@ static const struct {
      "corsd: the request target is malformed\n"},
     {"10: by the route's policy", "POST /cred HTTP/1.1|Host: x|Content-Length: 11" A,
      "HTTP/1.1 413 Content Too Large|" TEXT "Content-Length: 39|" ALLOW_A
-     "Access-Control-Allow-Credentials: true|" VARY, "corsd: the request's body is too large\n"},
+     "Access-Control-Allow-Credentials: true|Access-Control-Expose-Headers: Date|" VARY,
+     "corsd: the request's body is too large\n"},
     {"10: a star for everyone", "POST /any HTTP/1.1|Host: x|Content-Length: 11",
      "HTTP/1.1 413 Content Too Large|" TEXT "Content-Length: 39|" ALLOW_ANY,
      "corsd: the request's body is too large\n"},
@@ -164,7 +165,7 @@ Test(answer, every_cause)
     bench_begin(&bench, house);
     for (int cause = 1; cause < CAUSE_COUNT; cause++) {
         const struct http_cause_row *row = &http_causes[cause];
-        char want[512], body[512];
+        char want[768], body[512];
         if (!row->status || cause == CAUSE_CORS_REFUSED)
             continue;
         bench_request(&bench, "GET /cred HTTP/1.1|Host: x" A);
@@ -172,15 +173,17 @@ Test(answer, every_cause)
         bench.decision.own = OWN_ERROR;
         bench.decision.cause = (enum http_cause)cause;
         snprintf(body, sizeof body, "corsd: %s\n", row->prose.p);
-        snprintf(want, sizeof want,
-                 "HTTP/1.1 %u %s|" TEXT ALLOW_A
-                 "Access-Control-Allow-Credentials: true|Content-Length: 1|" VARY "%s%s%s",
-                 row->status, http_reason_phrase(row->status).p,
-                 row->status == 503 ? "Retry-After: 1|" : "",
-                 cause == CAUSE_METHOD_REFUSED
-                     ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS|"
-                     : "",
-                 "Connection: close|");
+        snprintf(
+            want, sizeof want,
+            "HTTP/1.1 %u %s|" TEXT ALLOW_A
+            "Access-Control-Allow-Credentials: true|Content-Length: 1|" VARY
+            "Access-Control-Expose-Headers: Date%s%s|%s%s%s",
+            row->status, http_reason_phrase(row->status).p,
+            cause == CAUSE_METHOD_REFUSED ? ", Allow" : "",
+            row->status == 503 ? ", Retry-After" : "", row->status == 503 ? "Retry-After: 1|" : "",
+            cause == CAUSE_METHOD_REFUSED ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS|"
+                                          : "",
+            "Connection: close|");
         expect_answer(&bench, true, want, body, row->word.p);
         cr_expect_eq(gate_answer_status(&bench.decision), row->status);
     }
