@@ -617,8 +617,7 @@ static struct deadline deadline_of(const struct exchange *ex)
             return earlier(none, ex->sent_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
         return request_deadline(ex, none);
     case STAGE_RELAY:
-        return is_sent(ex) ? response_deadline(ex, none)
-                           : request_deadline(ex, response_deadline(ex, none));
+        return response_deadline(ex, none); /* an early answer outlives the upload's silence */
     case STAGE_TUNNEL:
         moved = ex->up.since_ms > ex->down.since_ms ? ex->up.since_ms : ex->down.since_ms;
         return earlier(none, moved + ex->tunnel_ms, CAUSE_TUNNEL_IDLE);
@@ -670,7 +669,8 @@ static enum http_cause pace_cause(struct exchange *ex, enum http_cause cause)
     const struct plan *plan = plan_of(ex);
     bool up = cause == CAUSE_BODY_TIMEOUT;
     struct relay *relay = up ? &ex->up : &ex->down;
-    uint64_t moved = up ? relay->bytes : relay->written - stream_unsent(&ex->client->stream);
+    uint64_t unsent = up ? 0 : stream_unsent(&ex->client->stream);
+    uint64_t moved = up ? relay->bytes : relay->written > unsent ? relay->written - unsent : 0;
     switch (relay_client_pace(relay, moved, plan->timeouts.body, plan->limits.min_rate)) {
     case PACE_FINE: return CAUSE_NONE;
     case PACE_SLOW: return cause == CAUSE_BODY_TIMEOUT ? CAUSE_BODY_TOO_SLOW : cause;

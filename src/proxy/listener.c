@@ -1,5 +1,6 @@
 /* Accepting: in bounded batches, paused where there is no room. */
 #include "corsd/proxy/listener.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -164,6 +165,7 @@ bool loop_listen(struct loop *loop, int fd, enum listener_share share, bool tls)
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return false;
+    assert(fd >= 0);
     *listener = (struct listener){.loop = loop, .fd = fd, .share = share, .tls = tls};
     listener->timer.fire = resume;
     if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) <

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "corsd/config/diagnostic.h"
 #include "corsd/net/timer.h"
@@ -26,6 +27,7 @@ struct server {
     struct plan *first;  /* the plan started with: its listeners are the ones bound */
     struct listener_spec *listeners; /* a copy of them: port 0 became a number */
     size_t n_listeners;
+    struct stat *files; /* of unix sockets, as bound; by listener */
     const struct config_source *source;
     struct worker **workers;
     unsigned n_workers;
@@ -54,11 +56,17 @@ static bool say_no_socket(const struct server *server, const struct listener_spe
     return false;
 }
 
+/* Unix sockets know no SO_REUSEPORT: all workers accept from one. */
+static bool is_shared(const struct server *server, const struct listener_spec *spec)
+{
+    return server->n_workers > 1 && spec->address.at.ss_family == AF_UNIX;
+}
+
 /* One socket a worker, after a trial without SO_REUSEPORT: a port in use must be seen. Unix sockets
  * have one for all. */
 static bool open_listener(struct server *server, struct listener_spec *spec, int *sockets)
 {
-    bool shared = spec->address.at.ss_family == AF_UNIX || server->n_workers == 1;
+    bool one = server->n_workers == 1 || is_shared(server, spec);
     int fd = listener_open(spec, false);
     if (fd == -EAFNOSUPPORT && spec->address.at.ss_family == AF_INET6 && spec->text.n &&
         spec->text.p[0] == ':') {
@@ -69,7 +77,7 @@ static bool open_listener(struct server *server, struct listener_spec *spec, int
     if (fd < 0)
         return say_no_socket(server, spec, fd);
     learn_port(fd, spec);
-    if (shared) {
+    if (one) {
         sockets[0] = fd;
         return true;
     }
@@ -82,20 +90,32 @@ static bool open_listener(struct server *server, struct listener_spec *spec, int
     return true;
 }
 
+static const char *unix_path(const struct address *address, char text[ADDRESS_TEXT])
+{
+    return address_text((const struct sockaddr *)&address->at, address->size, text) +
+           strlen("unix:");
+}
+
 static bool open_listeners(struct server *server)
 {
+    char text[ADDRESS_TEXT];
     size_t n = server->first->n_listeners, sockets = n * server->n_workers;
     server->sockets = malloc(sockets * sizeof *server->sockets);
     server->listeners = malloc(n * sizeof *server->listeners);
-    if (!server->sockets || !server->listeners)
+    server->files = calloc(n, sizeof *server->files);
+    if (!server->sockets || !server->listeners || !server->files)
         return false;
     memcpy(server->listeners, server->first->listeners, n * sizeof *server->listeners);
     server->n_listeners = n;
     for (size_t i = 0; i < sockets; i++)
         server->sockets[i] = -1;
-    for (size_t i = 0; i < n; i++)
-        if (!open_listener(server, &server->listeners[i], server->sockets + i * server->n_workers))
+    for (size_t i = 0; i < n; i++) {
+        struct listener_spec *spec = &server->listeners[i];
+        if (!open_listener(server, spec, server->sockets + i * server->n_workers))
             return false;
+        if (spec->address.at.ss_family == AF_UNIX)
+            lstat(unix_path(&spec->address, text), &server->files[i]);
+    }
     return true;
 }
 
@@ -114,7 +134,7 @@ static bool give_sockets(struct server *server, unsigned worker)
 {
     for (size_t i = 0; i < server->n_listeners; i++) {
         int *sockets = server->sockets + i * server->n_workers;
-        bool shared = server->n_workers > 1 && sockets[1] < 0;
+        bool shared = is_shared(server, &server->listeners[i]);
         enum listener_share share = !shared ? LISTENER_OWN
                                     : worker + 1 < server->n_workers ? LISTENER_SHARED
                                                                      : LISTENER_SHARED_LAST;
@@ -215,14 +235,19 @@ static void reload(struct server *server)
 
 /* --- phases ----------------------------------------------------------------------------------- */
 
-/* Before the sockets close, and only once: a successor may bind the same path a moment later. */
+/* Before the sockets close, and only once: a successor may bind the same path a moment later. One
+ * that has done so already keeps its file. */
 static void remove_unix_sockets(struct server *server)
 {
     for (size_t i = 0; i < server->n_listeners && !server->removed; i++) {
         char text[ADDRESS_TEXT];
+        struct stat now;
         const struct address *address = &server->listeners[i].address;
-        if (address->at.ss_family == AF_UNIX)
-            unlink(address_text((const struct sockaddr *)&address->at, address->size, text) + 5);
+        const struct stat *ours = &server->files[i];
+        if (address->at.ss_family != AF_UNIX || lstat(unix_path(address, text), &now) < 0)
+            continue;
+        if (now.st_dev == ours->st_dev && now.st_ino == ours->st_ino)
+            unlink(unix_path(address, text));
     }
     server->removed = true;
 }
@@ -373,6 +398,7 @@ int server_run(struct plan *plan, const struct config_source *source, void (*on_
     stop_workers(&server);
     close_sockets(&server);
     free(server.listeners);
+    free(server.files);
     crowd_destroy(server.crowd);
     if (server.signals >= 0)
         close(server.signals);

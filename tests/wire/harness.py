@@ -910,6 +910,21 @@ class Corsd:
     def signal(self, number):
         self.process.send_signal(number)
 
+    @contextlib.contextmanager
+    def frozen(self):
+        """corsd does not run meanwhile: what happens in here it finds all at once, as if it had been busy."""
+        self.signal(signal.SIGSTOP)
+        try:
+            while not re.search(r"^State:\s+T", self.status(), re.M):
+                time.sleep(0.001)
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    def status(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return status.read()
+
     def reload(self, text):
         """New configuration, HUP. Whoever needs it done waits for what it changes."""
         self.write(text)
@@ -923,8 +938,7 @@ class Corsd:
 
     def rss(self):
         """Resident memory in bytes."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) << 10
+        return int(re.search(r"VmRSS:\s+(\d+)", self.status())[1]) << 10
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -251,6 +251,26 @@ def test_cut_visibly_to_an_old_client(corsd, backend, name):
         client.ask(get("/", version="1.0"))
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_a_reset_together_with_the_bytes_before_it(corsd, backend, version):
+    """How a crash looks: data and reset are there at once, and it is no clean end."""
+    def crash(conn):
+        with corsd.frozen():
+            conn.send(b"HTTP/1.1 200 OK\r\n\r\npartial")
+            reset(conn)
+            time.sleep(0.05)
+
+    backend.plays([crash])
+    client = corsd.connect()
+    client.send(get("/", f"Origin: {APP}", version=version))
+    try:
+        answer = client.response()
+    except (Cut, ConnectionResetError):
+        assert client.ended()
+    else:
+        told(answer, 502)
+
+
 def test_an_answer_and_a_reset_during_an_upload(corsd, backend):
     """A failed write does not end the exchange: what the backend had answered is read first."""
     backend.plays(early(reply(413, "too much", "Connection: close"), pause(0.1), reset))

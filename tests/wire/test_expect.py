@@ -1,4 +1,6 @@
 """100-continue, 103 and the other 1xx: they pass, and never to HTTP/1.0 clients. RFC 9110 §10.1.1, §15.2."""
+import time
+
 import pytest
 
 from harness import (chunked, close, cors, early, get, pause, post, preflight, read_body, reply, request)
@@ -129,6 +131,19 @@ def test_hints_come_before_the_answer_is_there(corsd, backend):
     assert client.interim().status == 103
     assert client.silent(0.1)
     assert client.response().status == 200
+
+
+def test_hints_that_a_slow_reader_is_behind_on(given, backend):
+    """More of them than the kernel holds: they wait, and the client has its time to take them."""
+    corsd = given(YAML + "timeouts: {body: 10s}\n")
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: <" + b"a" * 8000 + b">; rel=preload\r\n\r\n"
+    backend.plays([hint * 2000, reply(200, "done")])
+    client = corsd.connect(receive_buffer=20000)
+    client.send(get("/", f"Origin: {APP}"))
+    time.sleep(1)
+    answer = client.response()
+    assert answer.body == b"done" and len(answer.interim) == 2000
+    assert client.ask(get()).body == b"hello"
 
 
 @pytest.mark.parametrize("name", INTERIM)

@@ -1,6 +1,8 @@
 """The process: TERM, INT and HUP, unix sockets, and descriptors that run out. DESIGN §5."""
+import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -133,6 +135,58 @@ def test_connections_that_wait_are_answered_before_the_listener_closes(given, ba
     for client in clients:
         assert client.response().status == 200
     assert corsd.exited() == 0
+
+
+def test_connections_that_come_while_the_listener_closes(given, backend):
+    """A restart under load: whoever got through is answered, and nobody is reset."""
+    corsd = given(YAML + "workers: 2\n")
+    port = int(corsd.words["LISTEN"].rpartition(":")[2])
+    through, over = [], threading.Event()
+
+    def knock():
+        while not over.is_set():
+            sock = socket.socket()
+            sock.settimeout(PATIENCE)
+            try:
+                sock.connect(("127.0.0.1", port))
+            except ConnectionRefusedError:
+                sock.close()
+                over.set()
+                return
+            through.append(sock)
+            with contextlib.suppress(OSError):
+                sock.sendall(get())
+            time.sleep(0.0005)
+
+    knocking = threading.Thread(target=knock)
+    knocking.start()
+    time.sleep(0.1)
+    corsd.signal(signal.SIGTERM)
+    knocking.join(10)
+    outcomes = []
+    for sock in through:
+        try:
+            outcomes.append(sock.recv(12) or b"an end")
+        except OSError as error:
+            outcomes.append(repr(error))
+        sock.close()
+    assert over.is_set() and len(outcomes) > 10
+    assert set(outcomes) == {b"HTTP/1.1 200"}
+    assert corsd.exited() == 0
+
+
+def test_health_tells_balancers_before_the_listener_closes(given, backend):
+    """On the connection a balancer keeps, at once; for all that come, work goes on until drain_delay is over."""
+    corsd = given("health_path: /health\n" + YAML.replace("drain: 3s", "drain: 3s, drain_delay: 2s"))
+    kept = corsd.connect()
+    assert kept.ask(get("/health")).status == 200
+    start = time.monotonic()
+    corsd.signal(signal.SIGTERM)
+    patiently(lambda: corsd.ask(get("/health")).status == 503, 1.5)
+    assert corsd.ask(get("/work", f"Origin: {APP}")).body == b"hello"
+    assert kept.ask(get("/health")).status == 503
+    assert corsd.exited() == 0
+    assert time.monotonic() - start > 1.8
 
 
 def test_restarts_on_the_same_port_at_once(given, backend):
@@ -343,6 +397,33 @@ def test_a_unix_listener_does_not_take_a_living_ones_place(given, backend, tmp_p
     assert corsd.connect(address).ask(get()).status == 200
 
 
+@pytest.mark.parametrize("when", [
+    "draining",
+    "its path was taken away",
+])
+def test_a_successor_on_a_unix_path_keeps_it(given, backend, short_folder, when):
+    """The old process ends after the new one has begun: the path is the new one's."""
+    address, go = f"unix:{short_folder}/s", threading.Event()
+    old = given(YAML, LISTEN=address)
+    backend.plays([until(go), reply(200, "finished")])
+    busy = old.connect()
+    busy.send(get("/busy"))
+    assert backend.saw_heads(1)
+    if when == "draining":
+        old.signal(signal.SIGTERM)
+        assert refuses(old)
+        new = given(YAML, LISTEN=address)
+    else:
+        os.unlink(address[5:])
+        new = given(YAML, LISTEN=address)
+        old.signal(signal.SIGTERM)
+    assert new.ask(get()).body == b"hello"
+    go.set()
+    assert busy.response().body == b"finished"
+    assert old.exited() == 0
+    assert new.ask(get()).body == b"hello"
+
+
 def test_a_unix_listener_does_not_remove_what_is_no_socket(tmp_path, short_folder):
     precious = f"{short_folder}/precious"
     with open(precious, "w", encoding="ascii") as out:
@@ -433,3 +514,16 @@ def test_descriptors_come_back(given, backend):
     while corsd.descriptors() > before + 1 and time.monotonic() < end:
         time.sleep(0.05)
     assert corsd.descriptors() <= before + 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5])
+def test_every_worker_accepts(given, backend, workers):
+    """Each has a socket of its own: a connection that the kernel gave to one must not wait for ever."""
+    corsd = given(f"""
+        listen: LISTEN
+        workers: {workers}
+        upstream: BACKEND
+        cors: off
+    """)
+    for _ in range(40):
+        assert corsd.ask(get()).status == 200

@@ -85,6 +85,24 @@ def test_not_reused(corsd, backend, name):
     assert [seen.connection - backend.requests[0].connection for seen in backend.requests] == [0, 1, 1, 1]
 
 
+def test_a_leftover_behind_a_full_read(corsd, backend):
+    """The response fills corsd's read to the byte: what follows lies in the kernel, seen by no event."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    length = (68 << 10) - len(head % 69000)
+
+    def both_at_once(conn):
+        with corsd.frozen():
+            conn.send(head % length + b"x" * length + reply(200, "evil", "X-Evil: 1"))
+            time.sleep(0.1)
+
+    backend.plays([both_at_once])
+    client = corsd.connect()
+    assert len(client.ask(get("/big")).body) == length
+    for _ in range(3):
+        assert client.ask(get("/next")).body == b"hello"
+    assert backend.requests[1].connection != backend.requests[0].connection
+
+
 def test_bytes_on_an_idle_connection_spoil_it(corsd, backend):
     """A response before its request would be the answer to someone else's."""
     backend.plays([reply(), pause(0.1), reply(200, "evil")])
@@ -146,6 +164,54 @@ def test_a_fresh_connection_is_not_retried(corsd, backend):
     assert len(backend.requests) == 1
 
 
+# a connection that is dead already, which a busy corsd finds out by its first write only
+
+def dead_on_arrival(corsd, backend, data):
+    """A client whose data, and the reset of the only pooled connection, come in one turn of the loop."""
+    go = threading.Event()
+    backend.plays([reply(200, "warm"), until(go), reset])
+    backend.always(lambda seen: reply(200, f"{seen.method} {seen.target} ".encode() + seen.body))
+    client = corsd.connect()
+    assert client.ask(get("/warm")).body == b"warm"
+    pooled = backend.open[-1]
+    time.sleep(0.1)  # corsd is in its wait again
+    with corsd.frozen():
+        client.send(data)
+        go.set()
+        assert pooled.closed.wait(5)
+    return client
+
+
+def its_own_or_502(client, body):
+    answer = client.response()
+    assert answer.status == 502 or answer.body == body, answer.body
+    return answer
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_retry_never_takes_the_next_request_for_the_body(corsd, backend, method):
+    """What left the client's buffer cannot be sent again: the body is whole or the answer is 502."""
+    body = b"B" * len(get("/victim"))
+    client = dead_on_arrival(corsd, backend, request(method, "/a", body=body) + get("/victim") + get("/second"))
+    its_own_or_502(client, f"{method} /a ".encode() + body)
+    for target in ("/victim", "/second"):
+        if client.ended(2):
+            break
+        its_own_or_502(client, f"GET {target} ".encode())
+    assert all(seen.body == (body if seen.target == "/a" else b"") for seen in backend.requests)
+
+
+def test_a_retry_never_begins_inside_a_chunked_body(corsd, backend):
+    """The size line was taken; the data behind it looks like chunks, and must never be read so."""
+    data = b"3\r\nabc\r\n0\r\n\r\n"
+    head = request("PUT", "/a", "Transfer-Encoding: chunked")
+    client = dead_on_arrival(corsd, backend, head + b"%x\r\n" % len(data))
+    time.sleep(0.2)
+    client.send(data + b"\r\n0\r\n\r\n")
+    its_own_or_502(client, b"PUT /a " + data)
+    assert all(seen.body == data for seen in backend.requests if seen.target == "/a")
+
+
 @pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\n", reply()[:-1]])
 def test_not_retried_once_a_byte_of_the_response_came(corsd, backend, part):
     backend.plays(reply(), [part, pause(0.05), close], reply(200, "again"))
@@ -186,6 +252,19 @@ def test_idle_timeout(given, backend):
     assert backend.released(5)
     assert time.monotonic() - start > 0.3
     assert corsd.ask(get()).status == 200
+
+
+@pytest.mark.parametrize("key, lines", [
+    ("idle_timeout: 1500ms", []), ("response_timeout: 5s", ["Keep-Alive: timeout=2"])])
+def test_the_idle_deadline_ends_with_idleness(given, backend, key, lines):
+    """It passes while a request is under way on the connection, and means nothing there."""
+    corsd = given(YAML.replace("response_timeout: 5s", key))
+    backend.plays(reply(200, "warm", *lines), [pause(2), reply(200, "slow", *lines)])
+    client = corsd.connect()
+    assert client.ask(get("/warm")).body == b"warm"
+    assert client.ask(get("/slow")).body == b"slow"
+    assert client.ask(get("/next")).body == b"hello"
+    assert backend.opened == 1
 
 
 def test_max_idle(given, backend):

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from harness import (chunked, close, cors, free_port, get, own_answer, post, preflight, reply, reply_chunked, request,
-                     stall)
+from harness import (chunked, close, cors, free_port, get, own_answer, pause, post, preflight, reply, reply_chunked,
+                     request, stall)
 
 APP = "https://app.example.com"
 EVIL = "https://evil.example"
@@ -194,3 +194,24 @@ def test_enforcing_after_a_reload(given, backend):
         if (answer := corsd.ask(get("/", f"Origin: {EVIL}"))).status == 403:
             break
     own_answer(answer, 403)
+
+
+@pytest.mark.parametrize("steps, status", [([pause(0.2), reply()], 200), ([pause(0.2), close], 502)])
+@pytest.mark.parametrize("at", [0, 40, -1])
+def test_the_decision_header_names_what_a_forwarded_preflight_misses(given, backend, steps, status, at):
+    """Known when the head came, written when the answer comes: other clients' bytes were read since."""
+    corsd = given("""
+        listen: LISTEN
+        upstream: BACKEND
+        decision_header: true
+        cors: {allow_origins: ["https://app.example.com"], allow_methods: [PUT], allow_headers: [X-A], mode: report}
+    """)
+    client, other = corsd.connect(), corsd.connect()
+    backend.plays(steps)
+    client.split(preflight("/", APP, "PUT", "Access-Control-Request-Headers: x-a,x-missing-thing"), at, gap=0.05)
+    assert backend.saw_heads(1)
+    other.send(get("/" + "secret" * 400))
+    answer = client.response("OPTIONS")
+    assert answer.status == status and other.response().status == 200
+    said = answer.one("Corsd-Decision").split("; ")
+    assert "missing=x-missing-thing" in said and "reason=header_off_list" in said and "mode=report" in said

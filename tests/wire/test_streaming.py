@@ -342,6 +342,57 @@ def test_an_own_refusal_reaches_a_client_that_goes_on_sending(given, backend):
     assert backend.untouched()
 
 
+def refused_early(corsd, backend):
+    """A client that was answered when its upload had just begun."""
+    backend.plays(early(reply(401, "who are you?", "Connection: close"), pause(0.05), close))
+    client = corsd.connect()
+    client.send(request("PUT", "/", f"Content-Length: {32 * MIB}"))
+    assert client.response().body == b"who are you?"
+    return client
+
+
+def test_an_upload_that_trickles_on_is_not_reset(corsd, backend):
+    """Two seconds without a byte end the lingering, not two seconds in all."""
+    client = refused_early(corsd, backend)
+    for _ in range(14):
+        client.send(b"x" * 1000)
+        time.sleep(0.25)
+    client.send(b"x")
+    assert client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+
+
+def test_a_burst_behind_an_early_answer_is_drained(corsd, backend):
+    """All of it, though it is more than corsd reads in a turn and no event tells of the rest."""
+    client = refused_early(corsd, backend)
+    before = corsd.descriptors()
+    with corsd.frozen():
+        client.sock.setblocking(False)
+        end, sent = time.monotonic() + 0.5, 0
+        while sent < 8 * MIB and time.monotonic() < end:
+            try:
+                sent += client.sock.send(b"x" * 65536)
+            except BlockingIOError:
+                time.sleep(0.01)
+    end = time.monotonic() + 8
+    while corsd.descriptors() >= before and time.monotonic() < end:
+        time.sleep(0.05)
+    assert corsd.descriptors() < before, "closed when nothing more came"
+    assert client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0, "with nothing unread: no reset"
+
+
+def test_a_stray_byte_behind_the_last_request_eats_no_answer(corsd, backend):
+    """`Connection: close`, and a line end too many: closing with it unread would be a reset."""
+    body = b"x" * 200_000
+    backend.plays([pause(0.4), reply(200, body)])
+    client = corsd.connect(receive_buffer=4096)
+    client.send(get("/", "Connection: close"))
+    time.sleep(0.1)
+    client.send(b"\r\n")
+    time.sleep(1)
+    assert client.response().body == body
+    assert client.ended()
+
+
 def test_an_early_answer_while_the_upload_goes_on(corsd, backend):
     """A backend that answers 200 first and takes the whole body: both arrive."""
     backend.plays(early(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", read_body, b"lo"))
