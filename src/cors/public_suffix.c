@@ -137,6 +137,14 @@ struct public_suffixes *public_suffixes_load(const char *file)
     return NULL;
 }
 
+bool public_suffixes_are_plausible(const struct public_suffixes *list)
+{
+    enum { LEAST = 1000 }; /* the list has had more since its first years */
+    return psl_suffix_count(list->psl) >= LEAST && psl_is_public_suffix(list->psl, "co.uk") &&
+           psl_is_public_suffix(list->psl, "com") &&
+           !psl_is_public_suffix(list->psl, "example.com");
+}
+
 struct public_suffixes *public_suffixes_ref(const struct public_suffixes *list)
 {
     struct public_suffixes *counted = (struct public_suffixes *)(uintptr_t)list;

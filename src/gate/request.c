@@ -101,30 +101,52 @@ static bool same_but_for_case(const struct route *a, const struct route *b)
     return a && b && str_eq(a->host, b->host) && str_eq_nocase(a->path, b->path);
 }
 
+/* A reading that leads elsewhere: which route is meant depends on who reads. */
+static bool leads_elsewhere(const struct decision *out, const struct route *other)
+{
+    return other != out->route && !same_but_for_case(other, out->route);
+}
+
+/* Every combination of what servers do with odd paths, in both orders of cutting and decoding: one
+ * reading alone can be steered back to the lax route by what another would undo. Bounded: so many
+ * passes over the path. */
+static enum http_cause try_combinations(struct gate *gate, struct str host, struct str raw,
+                                        const struct decision *out)
+{
+    const struct route_table *table = gate->plan->table;
+    for (unsigned steps = 1; steps < PATH_STEPS; steps++) {
+        gate->scratch.n = 0;
+        gate->scratch.failed = false;
+        if (!path_read_steps(steps, raw, &gate->scratch))
+            return CAUSE_BAD_TARGET;
+        struct str path = buf_str(&gate->scratch);
+        if (leads_elsewhere(out, steps & PATH_FOLD ? route_find_folded(table, host, path)
+                                                   : route_find(table, host, path)))
+            return CAUSE_AMBIGUOUS_PATH;
+    }
+    return CAUSE_NONE;
+}
+
 /* DESIGN §2 rule 16: no page borrows a laxer policy by spelling a path oddly. */
 static enum http_cause find_route(struct gate *gate, struct decision *out)
 {
     struct str host = authority_host(&out->host);
     struct str raw = out->target.form == TARGET_ASTERISK ? STR("/") : out->target.path;
-    bool plain = path_is_plain(raw);
-    if (plain && route_is_plain(gate->plan->table, host)) {
+    bool plain = path_is_plain(raw), one_route = route_is_plain(gate->plan->table, host);
+    const struct route *other;
+    if (plain && one_route) {
         out->route = route_find(gate->plan->table, host, STR("/"));
         return CAUSE_NONE;
     }
-    if (!route_by(gate, READ_ONCE, host, raw, &out->route))
+    if (!route_by(gate, READ_ONCE, host, raw, &out->route) ||
+        !route_by(gate, plain ? READ_FOLDED : READ_RAW, host, raw, &other))
         return CAUSE_BAD_TARGET;
-    for (int reading = READ_RAW; reading < PATH_READINGS; reading++) {
-        const struct route *other;
-        if (reading == READ_ONCE || (plain && reading != READ_FOLDED))
-            continue;
-        if (!route_by(gate, (enum path_reading)reading, host, raw, &other))
-            return CAUSE_BAD_TARGET;
-        if (other != out->route && !same_but_for_case(other, out->route)) {
-            out->route = NULL;
-            return CAUSE_AMBIGUOUS_PATH;
-        }
-    }
-    return CAUSE_NONE;
+    enum http_cause cause = leads_elsewhere(out, other) ? CAUSE_AMBIGUOUS_PATH : CAUSE_NONE;
+    if (!cause && !plain && !one_route)
+        cause = try_combinations(gate, host, raw, out);
+    if (cause)
+        out->route = NULL;
+    return cause;
 }
 
 /* --- facts for the CORS engine ---------------------------------------------------------------- */

@@ -140,6 +140,10 @@ ODD = {
     "dots hidden by parameters": "/api/..;/admin",
     "dots hidden by parameters, encoded": "/api/%2e%2e;a=b/admin",
     "capitals in the other direction": "/Api/x",
+    "parameters that hide encoded dots": "/api/..;/admin/data;%2f..%2f..%2fapi",
+    "a parameter that hides an encoded slash": "/;%2fy/admin/data",
+    "parameters, empty segments and dots encoded twice":
+        "/api//..;/admin/data;%255c..%255c..%255c..%255capi",
 }
 
 

@@ -9,6 +9,8 @@ struct public_suffixes;
 /* From file (text or DAFSA), or where it is NULL the machine's packaged list, or else the one built
  * into libpsl. NULL where the file cannot be read as a list, or memory ran out. */
 MUST_USE struct public_suffixes *public_suffixes_load(const char *file);
+/* Whether it is the list and not some other text: with a wrong one every pattern would pass. */
+bool public_suffixes_are_plausible(const struct public_suffixes *list);
 struct public_suffixes *public_suffixes_ref(const struct public_suffixes *list);
 void public_suffixes_unref(struct public_suffixes *list);
 

@@ -45,6 +45,17 @@ enum path_reading {
  * for "/" itself. False where a percent sign is not followed by two hexadecimal digits, a NUL byte
  * comes out, or out is full. At most as long as raw, and a byte more. */
 MUST_USE bool path_read(enum path_reading reading, struct str raw, struct buf *out);
+/* The same with any steps together. Servers differ in order too: some cut `;…` before they decode. */
+enum path_step {
+    PATH_CUT_FIRST = 1, /* `;…` cut before anything is decoded */
+    PATH_DECODE_TWICE = 2,
+    PATH_BACKSLASH = 4,
+    PATH_CUT = 8,
+    PATH_MERGE = 16,
+    PATH_FOLD = 32,
+    PATH_STEPS = 64, /* how many combinations there are */
+};
+MUST_USE bool path_read_steps(unsigned steps, struct str raw, struct buf *out);
 /* Whether all readings but those about letter case are the same as raw: no `%`, `\`, `;`, `//`, no
  * dot segment. */
 bool path_is_plain(struct str raw);
