@@ -224,7 +224,7 @@ static void load_suffixes(struct compiler *compiler, const struct spec_text *fil
               EXCERPT_ARG(path));
     else if (!public_suffixes_are_plausible(compiler->suffixes))
         fault(compiler->reading, file->place,
-              "Debian's package publicsuffix has it: /usr/share/publicsuffix/public_suffix_list.dat",
+              "Debian has it: /usr/share/publicsuffix/public_suffix_list.dat",
               "%.*s is not the public suffix list", EXCERPT_ARG(path));
 }
 

@@ -45,7 +45,7 @@ enum path_reading {
  * for "/" itself. False where a percent sign is not followed by two hexadecimal digits, a NUL byte
  * comes out, or out is full. At most as long as raw, and a byte more. */
 MUST_USE bool path_read(enum path_reading reading, struct str raw, struct buf *out);
-/* The same with any steps together. Servers differ in order too: some cut `;…` before they decode. */
+/* The same with any steps together. Servers differ in order: some cut `;…` before they decode. */
 enum path_step {
     PATH_CUT_FIRST = 1, /* `;…` cut before anything is decoded */
     PATH_DECODE_TWICE = 2,
