@@ -37,7 +37,7 @@ void log_close(struct log *log)
     log->fd = STDERR_FILENO;
 }
 
-/* Up to PIPE_BUF bytes a pipe takes whole or not at all (pipe(7)), so lines of threads do not mix. */
+/* Up to PIPE_BUF bytes a pipe takes whole or not at all (pipe(7)), so threads do not mix. */
 static struct str cut_lines(struct str *rest)
 {
     struct str part = str_head(*rest, PIPE_BUF);
