@@ -1,16 +1,14 @@
 /* A hash table that never grows. */
 #include "corsd/config/names.h"
 #include <assert.h>
+#include "corsd/base/hash.h"
 #include "corsd/config/nearest.h"
 
 enum { COMPARED_MAX = 1000 }; /* words looked at for "did you mean" */
 
 static struct name *slot(const struct names *names, struct str word)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < word.n; i++)
-        hash = (hash ^ (unsigned char)word.p[i]) * UINT64_C(0x100000001b3);
-    size_t at = (size_t)(hash ^ hash >> 32) & (names->size - 1);
+    size_t at = hash_slot(hash_add(HASH_START, word), names->size - 1);
     while (names->slots[at].word.p && !str_eq(names->slots[at].word, word))
         at = (at + 1) & (names->size - 1);
     return &names->slots[at];

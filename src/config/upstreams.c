@@ -1,5 +1,6 @@
 /* upstreams, and URLs that stand where a name of one could. */
 #include "compiler.h"
+#include "corsd/base/hash.h"
 #include "corsd/config/readers.h"
 #include "corsd/http/target.h"
 
@@ -156,10 +157,7 @@ static bool parse_url(struct reading *reading, const struct spec_text *url, stru
 
 static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t n)
 {
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-    return hash;
+    return hash_add(hash, (struct str){bytes, n});
 }
 
 static uint64_t fingerprint(const struct upstream_spec *spec)
@@ -168,7 +166,7 @@ static uint64_t fingerprint(const struct upstream_spec *spec)
                                 spec->idle_timeout_ms,    spec->max_age_ms,
                                 spec->max_idle,           spec->accept_bare_lf,
                                 spec->host_mode,          spec->n_servers};
-    uint64_t hash = add_bytes(UINT64_C(0xcbf29ce484222325), numbers, sizeof numbers);
+    uint64_t hash = add_bytes(HASH_START, numbers, sizeof numbers);
     hash = add_bytes(hash, spec->host_name.p, spec->host_name.n);
     for (size_t i = 0; i < spec->n_servers; i++) {
         hash = add_bytes(hash, spec->servers[i].url.p, spec->servers[i].url.n + 1);

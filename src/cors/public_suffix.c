@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <libpsl.h>
 #include "corsd/base/buf.h"
+#include "corsd/base/hash.h"
 
 enum { NAME_MAX_BYTES = 256, TEXT_MAX = 8 << 20 };
 
@@ -22,10 +23,7 @@ struct public_suffixes {
 
 static uint64_t name_hash(struct str name) /* FNV-1a: two equal ones cost a check, no more */
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < name.n; i++)
-        hash = (hash ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
-    return hash;
+    return hash_add(HASH_START, name);
 }
 
 static bool is_ascii(struct str name)

@@ -1,11 +1,11 @@
 /* A ring of hashes and a bucket of tokens. */
 #include "corsd/observe/once.h"
+#include "corsd/base/hash.h"
 
+/* The end of a text is mixed in: "ab", "c" is not "a", "bc". */
 static uint64_t mix(uint64_t hash, struct str text)
 {
-    for (size_t i = 0; i < text.n; i++)
-        hash = (hash ^ (unsigned char)text.p[i]) * UINT64_C(1099511628211); /* FNV-1a */
-    return (hash ^ 0xff) * UINT64_C(1099511628211);
+    return hash_byte(hash_add(hash, text), '\xff');
 }
 
 static void refill(struct once *once, uint64_t now_ms)
@@ -23,7 +23,7 @@ static void refill(struct once *once, uint64_t now_ms)
 
 bool once_is_news(struct once *once, struct str a, struct str b, uint64_t now_ms)
 {
-    uint64_t hash = mix(mix(UINT64_C(14695981039346656037), a), b) | 1;
+    uint64_t hash = mix(mix(HASH_START, a), b) | 1;
     for (unsigned i = 0; i < ONCE_REMEMBERED; i++)
         if (once->told[i] == hash)
             return false;

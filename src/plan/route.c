@@ -2,6 +2,7 @@
  * segment of the path, as deep as that host's routes go. */
 #include "corsd/plan/route.h"
 #include <stdlib.h>
+#include "corsd/base/hash.h"
 
 struct host { /* one host pattern and what is below it */
     struct str name;         /* "api.example.com", ".example.com" for a wildcard, "" for any */
@@ -25,26 +26,6 @@ struct route_table {
     size_t mask;          /* of all three */
 };
 
-/* FNV-1a. Only the administrator's words are in the tables, so no request can make them slow. */
-static const uint64_t HASH_START = UINT64_C(0xcbf29ce484222325);
-
-static uint64_t hash_byte(uint64_t hash, char c)
-{
-    return (hash ^ (unsigned char)c) * UINT64_C(0x100000001b3);
-}
-
-static uint64_t hash_bytes(uint64_t hash, struct str bytes)
-{
-    for (size_t i = 0; i < bytes.n; i++)
-        hash = hash_byte(hash, bytes.p[i]);
-    return hash;
-}
-
-static size_t slot(uint64_t hash, size_t mask) /* FNV's upper bits are the better ones */
-{
-    return (size_t)(hash ^ hash >> 32) & mask;
-}
-
 /* --- building --------------------------------------------------------------------------------- */
 
 static struct str host_name(const struct route *route)
@@ -56,7 +37,7 @@ static struct host *host_place(struct route_table *table, struct str name)
 {
     if (!name.n)
         return &table->any;
-    size_t at = slot(hash_bytes(HASH_START, name), table->mask);
+    size_t at = hash_slot(hash_add(HASH_START, name), table->mask);
     while (table->hosts[at].n_routes && !str_eq(table->hosts[at].name, name))
         at = (at + 1) & table->mask;
     return &table->hosts[at];
@@ -90,7 +71,7 @@ static void insert(struct route_table *table, struct entry *entries, const struc
     uint64_t hash = hash_of_host(table, host);
     for (size_t i = 0; i < route->path.n; i++)
         hash = hash_byte(hash, folded ? ascii_lower(route->path.p[i]) : route->path.p[i]);
-    size_t at = slot(hash, table->mask);
+    size_t at = hash_slot(hash, table->mask);
     while (entries[at].route)
         at = (at + 1) & table->mask;
     entries[at] = (struct entry){hash, route, host};
@@ -144,7 +125,7 @@ void route_table_destroy(struct route_table *table)
 
 static const struct host *host_find(const struct route_table *table, struct str name)
 {
-    size_t at = slot(hash_bytes(HASH_START, name), table->mask);
+    size_t at = hash_slot(hash_add(HASH_START, name), table->mask);
     for (; table->hosts[at].n_routes; at = (at + 1) & table->mask)
         if (str_eq(table->hosts[at].name, name))
             return &table->hosts[at];
@@ -185,7 +166,7 @@ static const struct route *entry_find(const struct route_table *table, const str
                                       const struct host *host, uint64_t hash, struct str path,
                                       bool folded)
 {
-    for (size_t at = slot(hash, table->mask); entries[at].route; at = (at + 1) & table->mask)
+    for (size_t at = hash_slot(hash, table->mask); entries[at].route; at = (at + 1) & table->mask)
         if (entries[at].hash == hash && entries[at].host == host &&
             path_eq(path, entries[at].route->path, folded))
             return entries[at].route;

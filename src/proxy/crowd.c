@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include "corsd/base/hash.h"
 #include "loop_state.h"
 
 enum { SLOTS = 4096, RESERVE = 64 };
@@ -77,10 +78,8 @@ static void ip_of(const struct sockaddr *peer, uint8_t ip[16])
 
 static struct member **find(struct crowd *crowd, const uint8_t ip[16])
 {
-    uint32_t hash = 2166136261u;
-    for (int i = 0; i < 16; i++)
-        hash = (hash ^ ip[i]) * 16777619u;
-    struct member **at = &crowd->members[hash % SLOTS];
+    uint64_t hash = hash_add(HASH_START, (struct str){(const char *)ip, 16});
+    struct member **at = &crowd->members[hash_slot(hash, SLOTS - 1)];
     while (*at && memcmp((*at)->ip, ip, 16) != 0)
         at = &(*at)->next;
     return at;
