@@ -83,7 +83,7 @@ static struct str normal_path(struct reading *reading, const struct spec_text *p
         fault(reading, path->place,
               memmem(path->text.p, path->text.n, "://", 3) ? "put the host into \"host\"" : text,
               "a path begins with /");
-    } else if (!path_read(READ_ONCE, path->text, &out))
+    } else if (!path_read(PATH_ONCE, path->text, &out))
         fault(reading, path->place, "a percent sign itself is written %25",
               "\"%.*s\" has a percent sign that encodes nothing", EXCERPT_ARG(path->text));
     else if ((doubt = doubt_of(path->text, buf_str(&out), &hint)))

@@ -72,56 +72,37 @@ static enum http_cause read_target(const struct head *head, struct decision *out
 
 /* --- route ------------------------------------------------------------------------------------ */
 
-static bool read_path(struct gate *gate, enum path_reading reading, struct str raw, struct str *out)
+static bool read_path(struct gate *gate, unsigned steps, struct str raw, struct str *out)
 {
-    gate->scratch.n = 0;
-    gate->scratch.failed = false;
-    if (!path_read(reading, raw, &gate->scratch))
+    buf_clear(&gate->scratch);
+    if (!path_read(steps, raw, &gate->scratch))
         return false;
     *out = buf_str(&gate->scratch);
     return true;
 }
 
 /* The route this reading of the path would choose. */
-static bool route_by(struct gate *gate, enum path_reading reading, struct str host, struct str raw,
+static bool route_by(struct gate *gate, unsigned steps, struct str host, struct str raw,
                      const struct route **out)
 {
     const struct route_table *table = gate->plan->table;
-    bool folded = reading == READ_FOLDED || reading == READ_ALL;
     struct str path;
-    if (!read_path(gate, reading, raw, &path))
+    if (!read_path(gate, steps, raw, &path))
         return false;
-    *out = folded ? route_find_folded(table, host, path) : route_find(table, host, path);
+    *out = steps & PATH_FOLD ? route_find_folded(table, host, path) : route_find(table, host, path);
     return true;
 }
 
-/* Whether two routes are the same but for the letter case of their paths. */
-static bool same_but_for_case(const struct route *a, const struct route *b)
-{
-    return a && b && str_eq(a->host, b->host) && str_eq_nocase(a->path, b->path);
-}
-
-/* A reading that leads elsewhere: which route is meant depends on who reads. */
-static bool leads_elsewhere(const struct decision *out, const struct route *other)
-{
-    return other != out->route && !same_but_for_case(other, out->route);
-}
-
-/* Every combination of what servers do with odd paths, in both orders of cutting and decoding: one
- * reading alone can be steered back to the lax route by what another would undo. Bounded: so many
- * passes over the path. */
+/* Every combination of what servers do with odd paths: one reading alone can be steered back to the
+ * lax route by what another would undo. Bounded: so many passes over the path. */
 static enum http_cause try_combinations(struct gate *gate, struct str host, struct str raw,
-                                        const struct decision *out)
+                                        const struct route *chosen)
 {
-    const struct route_table *table = gate->plan->table;
+    const struct route *other;
     for (unsigned steps = 1; steps < PATH_STEPS; steps++) {
-        gate->scratch.n = 0;
-        gate->scratch.failed = false;
-        if (!path_read_steps(steps, raw, &gate->scratch))
+        if (!route_by(gate, steps, host, raw, &other))
             return CAUSE_BAD_TARGET;
-        struct str path = buf_str(&gate->scratch);
-        if (leads_elsewhere(out, steps & PATH_FOLD ? route_find_folded(table, host, path)
-                                                   : route_find(table, host, path)))
+        if (other != chosen)
             return CAUSE_AMBIGUOUS_PATH;
     }
     return CAUSE_NONE;
@@ -138,12 +119,12 @@ static enum http_cause find_route(struct gate *gate, struct decision *out)
         out->route = route_find(gate->plan->table, host, STR("/"));
         return CAUSE_NONE;
     }
-    if (!route_by(gate, READ_ONCE, host, raw, &out->route) ||
-        !route_by(gate, plain ? READ_FOLDED : READ_RAW, host, raw, &other))
+    if (!route_by(gate, PATH_ONCE, host, raw, &out->route) ||
+        !route_by(gate, plain ? PATH_FOLD : PATH_RAW, host, raw, &other))
         return CAUSE_BAD_TARGET;
-    enum http_cause cause = leads_elsewhere(out, other) ? CAUSE_AMBIGUOUS_PATH : CAUSE_NONE;
+    enum http_cause cause = other != out->route ? CAUSE_AMBIGUOUS_PATH : CAUSE_NONE;
     if (!cause && !plain && !one_route)
-        cause = try_combinations(gate, host, raw, out);
+        cause = try_combinations(gate, host, raw, out->route);
     if (cause)
         out->route = NULL;
     return cause;
@@ -239,7 +220,7 @@ static bool is_health(struct gate *gate, const struct decision *out)
 {
     struct str path;
     return gate->plan->health_path.n && out->target.form != TARGET_ASTERISK &&
-           read_path(gate, READ_ONCE, out->target.path, &path) &&
+           read_path(gate, PATH_ONCE, out->target.path, &path) &&
            str_eq(path, gate->plan->health_path);
 }
 

@@ -232,31 +232,17 @@ static void remove_dots(struct buf *path, size_t from)
     path->n = to;
 }
 
-/* The path as it came, in out from `from` on. */
-static bool copy_raw(struct str raw, struct buf *out)
+bool path_read(unsigned steps, struct str raw, struct buf *out)
 {
+    size_t from = out->n;
     if (!buf_reserve(out, raw.n + 1))
         return false;
     if (!raw.n || raw.p[0] != '/')
         buf_add_char(out, '/'); /* an absolute form without a path (RFC 9110 §4.2.3), or `*` */
-    return buf_add(out, raw);
-}
-
-static bool finish(struct buf *out, size_t from)
-{
-    while (out->n > from + 1 && out->p[out->n - 1] == '/')
-        out->n--;
-    return !memchr(out->p + from, 0, out->n - from);
-}
-
-bool path_read_steps(unsigned steps, struct str raw, struct buf *out)
-{
-    size_t from = out->n;
-    if (!copy_raw(raw, out))
-        return false;
+    buf_add(out, raw);
     if (steps & PATH_CUT_FIRST)
         cut_params(out, from);
-    if (!decode(out, from, false))
+    if (!decode(out, from, steps & PATH_RAW))
         return false;
     if (steps & PATH_DECODE_TWICE)
         decode_again(out, from);
@@ -266,27 +252,13 @@ bool path_read_steps(unsigned steps, struct str raw, struct buf *out)
         cut_params(out, from);
     if (steps & PATH_MERGE)
         merge_slashes(out, from);
-    remove_dots(out, from);
+    if (!(steps & PATH_RAW))
+        remove_dots(out, from);
     if (steps & PATH_MERGE)
         merge_slashes(out, from); /* a removed segment may have left two */
     if (steps & PATH_FOLD)
         fold(out, from);
-    return finish(out, from);
-}
-
-bool path_read(enum path_reading reading, struct str raw, struct buf *out)
-{
-    static const unsigned steps[PATH_READINGS] = {
-        [READ_ONCE] = 0,
-        [READ_TWICE] = PATH_DECODE_TWICE,
-        [READ_BACKSLASH] = PATH_BACKSLASH,
-        [READ_MERGED] = PATH_MERGE,
-        [READ_NO_PARAMS] = PATH_CUT,
-        [READ_FOLDED] = PATH_FOLD,
-        [READ_ALL] = PATH_DECODE_TWICE | PATH_BACKSLASH | PATH_CUT | PATH_MERGE | PATH_FOLD,
-    };
-    size_t from = out->n;
-    if (reading != READ_RAW)
-        return path_read_steps(steps[reading], raw, out);
-    return copy_raw(raw, out) && decode(out, from, true) && finish(out, from);
+    while (out->n > from + 1 && out->p[out->n - 1] == '/')
+        out->n--;
+    return !memchr(out->p + from, 0, out->n - from);
 }

@@ -101,22 +101,24 @@ static void log_failure(const struct exchange *ex, enum http_cause cause, int er
              error ? ": " : "", error ? strerror(error) : "");
 }
 
+/* Writes what is corsd's own, behind what the client has not taken yet: no server is read for it. */
+static enum relay_state send_down(struct exchange *ex, struct str text)
+{
+    struct inbox nothing = {0};
+    struct relay_tools tools = loop_tools(ex->loop, &ex->loop->from_servers);
+    return relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream, text);
+}
+
 static enum relay_state write_answer(struct exchange *ex)
 {
     struct loop *loop = ex->loop;
-    struct inbox nothing = {0};
-    struct relay_tools tools = loop_tools(loop, &loop->from_servers);
-    struct str text = buf_str(&loop->out);
     if (loop->out.failed)
         return RELAY_SINK_BROKEN;
     ex->answered = true;
     ex->status = gate_answer_status(&ex->decision);
-    if (!ex->down.held)
+    if (!ex->down.held) /* else interim heads go before it */
         relay_begin(&ex->down, (struct body){0}, BODY_NONE, RELAY_ON_SINK);
-    ex->down.read_all = true;
-    ex->down.in.kind = BODY_NONE;
-    ex->down.out = BODY_NONE;
-    return relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream, text);
+    return send_down(ex, buf_str(&loop->out));
 }
 
 static enum stage answered(struct exchange *ex, enum relay_state state)
@@ -139,8 +141,7 @@ static enum stage answer(struct exchange *ex)
     ex->client_end = !close                      ? CLIENT_KEEPS
                      : decision->cause || unread || ex->client->stream.readable ? CLIENT_LINGERS
                                                                                 : CLIENT_CLOSES;
-    loop->out.n = 0;
-    loop->out.failed = false;
+    buf_clear(&loop->out);
     gate_answer(&loop->out, gate_of(ex), decision, close);
     count(&loop->counters.own_answers);
     return answered(ex, write_answer(ex));
@@ -207,11 +208,8 @@ static enum stage start_on(struct exchange *ex, enum occasion event)
 
 static enum stage answer_on(struct exchange *ex, enum occasion event)
 {
-    struct inbox nothing = {0};
-    struct relay_tools tools = loop_tools(ex->loop, &ex->loop->from_servers);
     (void)event;
-    return answered(
-        ex, relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream, (struct str){0}));
+    return answered(ex, send_down(ex, (struct str){0}));
 }
 
 /* A client's end while nobody reads it: half-closed is fine, it still waits for its answer. */
@@ -336,8 +334,7 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
     bool final = ex->response.kind == RESPONSE_FINAL;
     if (final && (!is_sent(ex) || ex->up_broken || loop->draining))
         ex->response.close = true;
-    loop->out.n = 0;
-    loop->out.failed = false;
+    buf_clear(&loop->out);
     gate_response(&loop->out, gate_of(ex), &ex->decision, &head, &ex->response);
     if (loop->out.failed)
         return fail(ex, CAUSE_UPSTREAM_HEAD_TOO_LARGE, 0);
@@ -365,13 +362,7 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
 /* Interim heads the client has not taken yet hold the next ones back. */
 static bool client_lags(struct exchange *ex)
 {
-    struct inbox nothing = {0};
-    struct relay_tools tools = loop_tools(ex->loop, &ex->loop->from_servers);
-    if (!ex->down.held)
-        return false;
-    ex->down.read_all = true;
-    return relay_move(&ex->down, &tools, &nothing, NULL, &ex->client->stream, (struct str){0}) !=
-           RELAY_DONE;
+    return ex->down.held && send_down(ex, (struct str){0}) != RELAY_DONE;
 }
 
 /* A legacy server's lone LFs become CRLFs in loop->repaired, once the head's end is there; the
@@ -388,8 +379,7 @@ static enum guard_result scan_bare_lf(struct exchange *ex, const struct guard_li
         place->at = bytes.n;
         return bytes.n > bounds->bytes ? GUARD_FAULT : GUARD_MORE;
     }
-    repaired->n = 0;
-    repaired->failed = false;
+    buf_clear(repaired);
     bare_lf_repair(repaired, str_head(bytes, *raw));
     guard_init(&guard, GUARD_RESPONSE);
     *head = buf_str(repaired);
@@ -791,8 +781,7 @@ static bool compose(struct exchange *ex, struct head *head, const struct peer *p
     const struct upstream_spec *spec = ex->decision.route->upstream;
     ex->upstream = loop->upstreams[spec->index];
     ex->upstream->uses++;
-    loop->out.n = 0;
-    loop->out.failed = false;
+    buf_clear(&loop->out);
     gate_forward(&loop->out, gate_of(ex), peer, head, &ex->decision, spec->servers[0].authority,
                  ex->wants_access ? &ex->facts.id : NULL);
     if (loop->out.failed)

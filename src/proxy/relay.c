@@ -238,8 +238,7 @@ static enum relay_state step(struct relay *relay, const struct relay_tools *tool
 {
     struct str data = {0};
     relay->took = relay->took || (relay->in.kind != BODY_NONE && !inbox_is_empty(inbox));
-    tools->trailers->n = 0;
-    tools->trailers->failed = false;
+    buf_clear(tools->trailers);
     if (!take(relay, tools, inbox, &data))
         return RELAY_FAULT;
     relay->bytes += data.n;

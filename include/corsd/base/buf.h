@@ -25,6 +25,13 @@ bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(
 /* Drops the first n bytes. */
 void buf_drop(struct buf *buf, size_t n);
 
+/* Empties it for its next use; the memory stays. */
+static inline void buf_clear(struct buf *buf)
+{
+    buf->n = 0;
+    buf->failed = false;
+}
+
 static inline struct str buf_str(const struct buf *buf)
 {
     return (struct str){buf->p, buf->n};

@@ -30,32 +30,23 @@ static inline struct str authority_host(const struct authority *authority)
     return (struct str){authority->bytes, authority->size};
 }
 
-enum path_reading {
-    READ_RAW,       /* as it came; only what must be encoded is decoded */
-    READ_ONCE,      /* decoded, dot segments removed: the one that routes */
-    READ_TWICE,     /* decoded once more */
-    READ_BACKSLASH, /* `\` as `/` */
-    READ_MERGED,    /* empty segments merged */
-    READ_NO_PARAMS, /* `;…` cut from every segment */
-    READ_FOLDED,    /* in lower case */
-    READ_ALL,       /* all of these together */
-    PATH_READINGS
+/* How a server may read a path: bits, done in this order. Servers differ in order too: some cut `;…`
+ * before they decode, some after. */
+enum path_step {
+    PATH_ONCE = 0,      /* decoded, dot segments removed, as every reading but PATH_RAW: it routes */
+    PATH_CUT_FIRST = 1, /* `;…` cut from every segment before anything is decoded */
+    PATH_DECODE_TWICE = 2,
+    PATH_BACKSLASH = 4, /* `\` as `/` */
+    PATH_CUT = 8,       /* `;…` cut from what was decoded */
+    PATH_MERGE = 16,    /* empty segments merged */
+    PATH_FOLD = 32,     /* letters in lower case */
+    PATH_STEPS = 64,    /* how many combinations of these there are */
+    PATH_RAW = 64,      /* alone: as it came; only what must be encoded is decoded */
 };
 /* Appends the reading of a raw path (not its query) to out: starts with `/`, no trailing slash but
  * for "/" itself. False where a percent sign is not followed by two hexadecimal digits, a NUL byte
  * comes out, or out is full. At most as long as raw, and a byte more. */
-MUST_USE bool path_read(enum path_reading reading, struct str raw, struct buf *out);
-/* The same with any steps together. Servers differ in order: some cut `;…` before they decode. */
-enum path_step {
-    PATH_CUT_FIRST = 1, /* `;…` cut before anything is decoded */
-    PATH_DECODE_TWICE = 2,
-    PATH_BACKSLASH = 4,
-    PATH_CUT = 8,
-    PATH_MERGE = 16,
-    PATH_FOLD = 32,
-    PATH_STEPS = 64, /* how many combinations there are */
-};
-MUST_USE bool path_read_steps(unsigned steps, struct str raw, struct buf *out);
+MUST_USE bool path_read(unsigned steps, struct str raw, struct buf *out);
 /* Whether all readings but those about letter case are the same as raw: no `%`, `\`, `;`, `//`, no
  * dot segment. */
 bool path_is_plain(struct str raw);

@@ -162,102 +162,108 @@ Test(target, authority_has_no_nul_byte)
     cr_expect_not(authority_parse((struct str){"[::1\0]", 6}, &authority));
 }
 
-/* Each reading by itself; NULL: refused. */
+#define ALL (PATH_DECODE_TWICE | PATH_BACKSLASH | PATH_CUT | PATH_MERGE | PATH_FOLD)
+
+/* Each step by itself, and together; NULL: refused. */
 static const struct {
     const char *name;
-    enum path_reading reading;
+    unsigned steps;
     const char *raw, *want;
 } reading_rows[] = {
-    {"plain", READ_ONCE, "/a/b", "/a/b"},
-    {"the root", READ_ONCE, "/", "/"},
-    {"no path", READ_ONCE, "", "/"},
-    {"a trailing slash", READ_ONCE, "/a/", "/a"},
-    {"two trailing slashes", READ_ONCE, "/a//", "/a"},
-    {"nothing but slashes", READ_ONCE, "///", "/"},
-    {"an empty segment stays", READ_ONCE, "/a//b", "/a//b"},
-    {"a dot segment", READ_ONCE, "/a/./b", "/a/b"},
-    {"two dots", READ_ONCE, "/a/../b", "/b"},
-    {"more dots than segments", READ_ONCE, "/../../a", "/a"},
-    {"dots at the end", READ_ONCE, "/a/b/..", "/a"},
-    {"a dot at the end", READ_ONCE, "/a/.", "/a"},
-    {"dots to the root", READ_ONCE, "/a/..", "/"},
-    {"dots over an empty segment", READ_ONCE, "/a//../b", "/a/b"},
-    {"three dots are a name", READ_ONCE, "/a/.../b", "/a/.../b"},
-    {"a dot in a name", READ_ONCE, "/a/.b/c.", "/a/.b/c."},
-    {"an encoded letter", READ_ONCE, "/%61", "/a"},
-    {"encoded dots", READ_ONCE, "/a/%2e%2e/b", "/b"},
-    {"encoded dots, capitals and mixed", READ_ONCE, "/a/.%2E/b", "/b"},
-    {"an encoded slash", READ_ONCE, "/a%2fb", "/a/b"},
-    {"encoded slash and dots", READ_ONCE, "/a%2f..%2fb", "/b"},
-    {"an encoded backslash stays one", READ_ONCE, "/a%5cb", "/a\\b"},
-    {"an encoded percent", READ_ONCE, "/%2561", "/%61"},
-    {"encoded twice", READ_ONCE, "/%252e%252e/a", "/%2e%2e/a"},
-    {"a backslash", READ_ONCE, "/a\\..\\b", "/a\\..\\b"},
-    {"parameters", READ_ONCE, "/a;x/b", "/a;x/b"},
-    {"letter case", READ_ONCE, "/A", "/A"},
-    {"bytes past ASCII", READ_ONCE, "/caf%C3%A9", "/caf\xc3\xa9"},
-    {"a question mark encoded", READ_ONCE, "/a%3fb", "/a?b"},
-    {"half an encoding", READ_ONCE, "/%", NULL},
-    {"half an encoding, one digit", READ_ONCE, "/%4", NULL},
-    {"no digits", READ_ONCE, "/%zz", NULL},
-    {"one digit", READ_ONCE, "/%4z", NULL},
-    {"a NUL byte", READ_ONCE, "/%00", NULL},
+    {"plain", PATH_ONCE, "/a/b", "/a/b"},
+    {"the root", PATH_ONCE, "/", "/"},
+    {"no path", PATH_ONCE, "", "/"},
+    {"a trailing slash", PATH_ONCE, "/a/", "/a"},
+    {"two trailing slashes", PATH_ONCE, "/a//", "/a"},
+    {"nothing but slashes", PATH_ONCE, "///", "/"},
+    {"an empty segment stays", PATH_ONCE, "/a//b", "/a//b"},
+    {"a dot segment", PATH_ONCE, "/a/./b", "/a/b"},
+    {"two dots", PATH_ONCE, "/a/../b", "/b"},
+    {"more dots than segments", PATH_ONCE, "/../../a", "/a"},
+    {"dots at the end", PATH_ONCE, "/a/b/..", "/a"},
+    {"a dot at the end", PATH_ONCE, "/a/.", "/a"},
+    {"dots to the root", PATH_ONCE, "/a/..", "/"},
+    {"dots over an empty segment", PATH_ONCE, "/a//../b", "/a/b"},
+    {"three dots are a name", PATH_ONCE, "/a/.../b", "/a/.../b"},
+    {"a dot in a name", PATH_ONCE, "/a/.b/c.", "/a/.b/c."},
+    {"an encoded letter", PATH_ONCE, "/%61", "/a"},
+    {"encoded dots", PATH_ONCE, "/a/%2e%2e/b", "/b"},
+    {"encoded dots, capitals and mixed", PATH_ONCE, "/a/.%2E/b", "/b"},
+    {"an encoded slash", PATH_ONCE, "/a%2fb", "/a/b"},
+    {"encoded slash and dots", PATH_ONCE, "/a%2f..%2fb", "/b"},
+    {"an encoded backslash stays one", PATH_ONCE, "/a%5cb", "/a\\b"},
+    {"an encoded percent", PATH_ONCE, "/%2561", "/%61"},
+    {"encoded twice", PATH_ONCE, "/%252e%252e/a", "/%2e%2e/a"},
+    {"a backslash", PATH_ONCE, "/a\\..\\b", "/a\\..\\b"},
+    {"parameters", PATH_ONCE, "/a;x/b", "/a;x/b"},
+    {"letter case", PATH_ONCE, "/A", "/A"},
+    {"bytes past ASCII", PATH_ONCE, "/caf%C3%A9", "/caf\xc3\xa9"},
+    {"a question mark encoded", PATH_ONCE, "/a%3fb", "/a?b"},
+    {"half an encoding", PATH_ONCE, "/%", NULL},
+    {"half an encoding, one digit", PATH_ONCE, "/%4", NULL},
+    {"no digits", PATH_ONCE, "/%zz", NULL},
+    {"one digit", PATH_ONCE, "/%4z", NULL},
+    {"a NUL byte", PATH_ONCE, "/%00", NULL},
 
-    {"raw: plain", READ_RAW, "/a/b", "/a/b"},
-    {"raw: a trailing slash", READ_RAW, "/a/", "/a"},
-    {"raw: dots stay", READ_RAW, "/a/../b", "/a/../b"},
-    {"raw: encoded dots stay", READ_RAW, "/a/%2e%2e/b", "/a/%2e%2e/b"},
-    {"raw: an encoded slash stays", READ_RAW, "/a%2Fb", "/a%2Fb"},
-    {"raw: an encoded letter stays", READ_RAW, "/%61", "/%61"},
-    {"raw: what must be encoded is decoded", READ_RAW, "/caf%C3%A9%20%22", "/caf\xc3\xa9 \""},
-    {"raw: a percent stays", READ_RAW, "/%25", "/%25"},
-    {"raw: malformed all the same", READ_RAW, "/%2", NULL},
-    {"raw: a NUL byte all the same", READ_RAW, "/a%00b", NULL},
+    {"raw: plain", PATH_RAW, "/a/b", "/a/b"},
+    {"raw: a trailing slash", PATH_RAW, "/a/", "/a"},
+    {"raw: dots stay", PATH_RAW, "/a/../b", "/a/../b"},
+    {"raw: encoded dots stay", PATH_RAW, "/a/%2e%2e/b", "/a/%2e%2e/b"},
+    {"raw: an encoded slash stays", PATH_RAW, "/a%2Fb", "/a%2Fb"},
+    {"raw: an encoded letter stays", PATH_RAW, "/%61", "/%61"},
+    {"raw: what must be encoded is decoded", PATH_RAW, "/caf%C3%A9%20%22", "/caf\xc3\xa9 \""},
+    {"raw: a percent stays", PATH_RAW, "/%25", "/%25"},
+    {"raw: malformed all the same", PATH_RAW, "/%2", NULL},
+    {"raw: a NUL byte all the same", PATH_RAW, "/a%00b", NULL},
 
-    {"twice: once is enough", READ_TWICE, "/%61", "/a"},
-    {"twice", READ_TWICE, "/%2561", "/a"},
-    {"twice: dots", READ_TWICE, "/a/%252e%252E/b", "/b"},
-    {"twice: a slash", READ_TWICE, "/a%252fb", "/a/b"},
-    {"twice: not thrice", READ_TWICE, "/%252561", "/%61"},
-    {"twice: a percent that starts nothing", READ_TWICE, "/100%25", "/100%"},
-    {"twice: and one that does", READ_TWICE, "/%25/%2561", "/%/a"},
-    {"twice: a NUL byte", READ_TWICE, "/%2500", NULL},
+    {"twice: once is enough", PATH_DECODE_TWICE, "/%61", "/a"},
+    {"twice", PATH_DECODE_TWICE, "/%2561", "/a"},
+    {"twice: dots", PATH_DECODE_TWICE, "/a/%252e%252E/b", "/b"},
+    {"twice: a slash", PATH_DECODE_TWICE, "/a%252fb", "/a/b"},
+    {"twice: not thrice", PATH_DECODE_TWICE, "/%252561", "/%61"},
+    {"twice: a percent that starts nothing", PATH_DECODE_TWICE, "/100%25", "/100%"},
+    {"twice: and one that does", PATH_DECODE_TWICE, "/%25/%2561", "/%/a"},
+    {"twice: a NUL byte", PATH_DECODE_TWICE, "/%2500", NULL},
 
-    {"backslash", READ_BACKSLASH, "/a\\b", "/a/b"},
-    {"backslash: dots", READ_BACKSLASH, "/a\\..\\b", "/b"},
-    {"backslash: encoded", READ_BACKSLASH, "/a%5C..%5cb", "/b"},
-    {"backslash: at the end", READ_BACKSLASH, "/a\\", "/a"},
+    {"backslash", PATH_BACKSLASH, "/a\\b", "/a/b"},
+    {"backslash: dots", PATH_BACKSLASH, "/a\\..\\b", "/b"},
+    {"backslash: encoded", PATH_BACKSLASH, "/a%5C..%5cb", "/b"},
+    {"backslash: at the end", PATH_BACKSLASH, "/a\\", "/a"},
 
-    {"merged", READ_MERGED, "/a//b///c", "/a/b/c"},
-    {"merged: at the start", READ_MERGED, "//a", "/a"},
-    {"merged: at the end", READ_MERGED, "/a//", "/a"},
-    {"merged: before dots", READ_MERGED, "/a//../b", "/b"},
-    {"merged: encoded", READ_MERGED, "/a%2f/b", "/a/b"},
+    {"merged", PATH_MERGE, "/a//b///c", "/a/b/c"},
+    {"merged: at the start", PATH_MERGE, "//a", "/a"},
+    {"merged: at the end", PATH_MERGE, "/a//", "/a"},
+    {"merged: before dots", PATH_MERGE, "/a//../b", "/b"},
+    {"merged: encoded", PATH_MERGE, "/a%2f/b", "/a/b"},
 
-    {"no parameters", READ_NO_PARAMS, "/a;x=1/b;y", "/a/b"},
-    {"no parameters: to the root", READ_NO_PARAMS, "/;x", "/"},
-    {"no parameters: dots", READ_NO_PARAMS, "/a/..;x/b", "/b"},
-    {"no parameters: encoded", READ_NO_PARAMS, "/a%3bx/b", "/a/b"},
-    {"no parameters: two", READ_NO_PARAMS, "/a;x;y/b", "/a/b"},
+    {"no parameters", PATH_CUT, "/a;x=1/b;y", "/a/b"},
+    {"no parameters: to the root", PATH_CUT, "/;x", "/"},
+    {"no parameters: dots", PATH_CUT, "/a/..;x/b", "/b"},
+    {"no parameters: encoded", PATH_CUT, "/a%3bx/b", "/a/b"},
+    {"no parameters: two", PATH_CUT, "/a;x;y/b", "/a/b"},
 
-    {"folded", READ_FOLDED, "/Admin/ABC", "/admin/abc"},
-    {"folded: encoded", READ_FOLDED, "/%41dmin", "/admin"},
-    {"folded: only ASCII", READ_FOLDED, "/\xc3\x89", "/\xc3\x89"},
+    {"folded", PATH_FOLD, "/Admin/ABC", "/admin/abc"},
+    {"folded: encoded", PATH_FOLD, "/%41dmin", "/admin"},
+    {"folded: only ASCII", PATH_FOLD, "/\xc3\x89", "/\xc3\x89"},
 
-    {"all: plain", READ_ALL, "/a/b", "/a/b"},
-    {"all: all at once", READ_ALL, "/X/%255C..;y//%2541dmin;z", "/admin"},
-    {"all: slash and backslash", READ_ALL, "/a/\\b", "/a/b"},
-    {"all: a segment of parameters", READ_ALL, "/a/;x/b", "/a/b"},
-    {"all: dots behind parameters", READ_ALL, "/a/;x/../b", "/b"},
-    {"all: the root", READ_ALL, "/;/\\.//", "/"},
-    {"all: a NUL byte", READ_ALL, "/%2500", NULL},
+    {"cut first: what is encoded behind a semicolon", PATH_CUT_FIRST, "/a/..;/b;%2f..%2f..", "/b"},
+    {"cut first: a semicolon that was encoded stays", PATH_CUT_FIRST, "/a%3bx/b", "/a;x/b"},
+    {"cut first, merged", PATH_CUT_FIRST | PATH_MERGE, "/;%2fy/a", "/a"},
+
+    {"all: plain", ALL, "/a/b", "/a/b"},
+    {"all: all at once", ALL, "/X/%255C..;y//%2541dmin;z", "/admin"},
+    {"all: slash and backslash", ALL, "/a/\\b", "/a/b"},
+    {"all: a segment of parameters", ALL, "/a/;x/b", "/a/b"},
+    {"all: dots behind parameters", ALL, "/a/;x/../b", "/b"},
+    {"all: the root", ALL, "/;/\\.//", "/"},
+    {"all: a NUL byte", ALL, "/%2500", NULL},
 };
 
 Test(target, path_readings)
 {
     for (size_t i = 0; i < COUNT(reading_rows); i++) {
         struct buf out = BUF_INIT(256);
-        bool ok = path_read(reading_rows[i].reading, str_of(reading_rows[i].raw), &out);
+        bool ok = path_read(reading_rows[i].steps, str_of(reading_rows[i].raw), &out);
         cr_expect_eq(ok, reading_rows[i].want != NULL, "%s", reading_rows[i].name);
         if (ok && reading_rows[i].want)
             cr_expect(is(buf_str(&out), reading_rows[i].want), "%s: %.*s", reading_rows[i].name,
@@ -273,10 +279,12 @@ Test(target, a_plain_path_reads_in_one_way)
                                       "/a;b",    "/.a",  "/..", "/a/%2e", "/%zz", "/a//"};
     for (size_t i = 0; i < COUNT(plain); i++) {
         cr_expect(path_is_plain(str_of(plain[i])), "%s", plain[i]);
-        for (int reading = READ_RAW; reading < READ_FOLDED; reading++) {
+        for (unsigned steps = 0; steps <= PATH_RAW; steps++) {
             struct buf out = BUF_INIT(256);
-            cr_expect(path_read((enum path_reading)reading, str_of(plain[i]), &out));
-            cr_expect(is(buf_str(&out), plain[i]), "%s %d", plain[i], reading);
+            if (steps & PATH_FOLD)
+                continue;
+            cr_expect(path_read(steps, str_of(plain[i]), &out));
+            cr_expect(is(buf_str(&out), plain[i]), "%s %u", plain[i], steps);
             buf_finish(&out);
         }
     }
@@ -288,9 +296,9 @@ Test(target, path_read_appends_and_stays_within_its_buffer)
 {
     struct buf out = BUF_INIT(9), full = BUF_INIT(4);
     buf_add(&out, STR("abc"));
-    cr_expect(path_read(READ_ONCE, STR("/d/e/"), &out));
+    cr_expect(path_read(PATH_ONCE, STR("/d/e/"), &out));
     cr_expect(is(buf_str(&out), "abc/d/e"));
-    cr_expect_not(path_read(READ_ONCE, STR("/d/e/f/g"), &full), "out is full");
+    cr_expect_not(path_read(PATH_ONCE, STR("/d/e/f/g"), &full), "out is full");
     cr_expect(full.failed);
     buf_finish(&out);
     buf_finish(&full);
