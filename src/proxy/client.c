@@ -14,7 +14,6 @@ enum {
     LINGER_ALL_MS = 30000,
     LINGER_BLOCKS = 16,           /* a turn */
     LINGER_BYTES = 16 << 20,      /* of what nobody will read, before the connection is cut */
-    HEAD_BLOCK = RELAY_BLOCK + 4096 /* a head and the first of its body, in one read */
 };
 
 static struct client *of_stream(struct stream *stream)
@@ -130,7 +129,7 @@ static enum progress read_more(struct client *client)
 {
     const struct limits *limits = &plan_of(client)->limits;
     ssize_t n = inbox_read(&client->inbox, &client->stream, &client->loop->from_clients,
-                           client->inbox.p ? limits->header_size + RELAY_BLOCK : HEAD_BLOCK);
+                           limits->header_size + RELAY_BLOCK);
     if (n > 0)
         return RUNS;
     if (n == -EAGAIN) {

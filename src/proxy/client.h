@@ -11,7 +11,8 @@ struct client {
     struct loop *loop;
     struct exchange *exchange; /* NULL: none runs */
     struct client *next, **before; /* in loop->clients */
-    struct client *again_next; /* in loop->again_*; points to itself at the end */
+    TAILQ_ENTRY(client) again; /* in loop->waiting, where waits_again */
+    bool waits_again;
     struct retired retired;
     union {
         struct sockaddr any;

@@ -42,7 +42,7 @@ static struct exchange *create(struct client *client)
         loop->n_spare--;
     } else if (!(ex = malloc(sizeof *ex)))
         return NULL;
-    memset(ex, 0, offsetof(struct exchange, first));
+    memset(ex, 0, offsetof(struct exchange, decision));
     arena_init(&ex->arena, ex->first, sizeof ex->first);
     ex->loop = loop;
     ex->client = client;
@@ -50,7 +50,6 @@ static struct exchange *create(struct client *client)
     ex->client_end = CLIENT_KEEPS;
     client->exchange = ex;
     record_start(ex);
-    loop->n_busy++;
     count(&loop->counters.exchanges);
     return ex;
 }
@@ -67,7 +66,6 @@ static void destroy(struct exchange *ex)
     if (ex->use)
         plan_use_drop(loop, ex->use);
     arena_finish(&ex->arena);
-    loop->n_busy--;
     if (loop->n_spare < SPARE_MAX) {
         ex->next = loop->spare;
         loop->spare = ex;

@@ -36,7 +36,6 @@ struct exchange {
     enum stage stage;
     enum http_cause cause;      /* why it ended; CAUSE_NONE: well */
     enum client_end client_end;
-    struct decision decision;
     struct response response;
     struct relay up, down;
     struct str head;            /* the request's head as the server gets it, kept for a retry */
@@ -53,6 +52,7 @@ struct exchange {
     uint64_t tunnel_ms;         /* timeouts.tunnel, once the plan was let go */
     struct exchange_facts facts;
     struct arena arena;
+    struct decision decision;   /* written whole by the gate, so not cleared at birth */
     char first[2048];           /* the arena's first piece: most exchanges need no more */
 };
 

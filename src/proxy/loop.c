@@ -8,7 +8,7 @@
 
 enum {
     HEAD_SPACE = 8 * 1024, /* what corsd may add to a head that is at its limit */
-    HEAD_BLOCK = RELAY_BLOCK + 4096,
+    HEAD_BLOCK = RELAY_BLOCK + 4096, /* a head and the first of its body, in one read */
     ACCESS_MAX = 1 << 20,
     DATE_MS = 500,
     UNSERVED_MS = 1000,
@@ -37,34 +37,21 @@ void loop_retire(struct loop *loop, struct retired *retired, void (*release)(str
 void loop_again(struct loop *loop, struct client *client)
 {
     static const struct timeval at_once = {0, 0};
-    if (client->again_next)
+    if (client->waits_again)
         return;
-    client->again_next = client; /* the end points to itself */
-    if (!loop->again_first)
-        event_add(&loop->again, &at_once);
-    *loop->again_last = client;
-    loop->again_last = &client->again_next;
+    client->waits_again = true;
+    TAILQ_INSERT_TAIL(&loop->waiting, client, again);
+    loop->n_waiting++;
+    event_add(&loop->again, &at_once);
 }
 
 void loop_forget_again(struct loop *loop, struct client *client)
 {
-    if (!client->again_next)
+    if (!client->waits_again)
         return;
-    struct client **at = &loop->again_first, *before = NULL;
-    while (*at != client) {
-        before = *at;
-        at = &(*at)->again_next;
-    }
-    bool last = client->again_next == client;
-    if (!last)
-        *at = client->again_next;
-    else if (before)
-        before->again_next = before;
-    else
-        loop->again_first = NULL;
-    if (last)
-        loop->again_last = before ? &before->again_next : &loop->again_first;
-    client->again_next = NULL;
+    client->waits_again = false;
+    TAILQ_REMOVE(&loop->waiting, client, again);
+    loop->n_waiting--;
 }
 
 static void run_again(struct client *client)
@@ -75,30 +62,17 @@ static void run_again(struct client *client)
         client_run(client);
 }
 
+/* Those that ask again meanwhile wait for the next turn. */
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *loop = arg;
-    struct client *last = NULL;
     (void)fd;
     (void)what;
     loop_enter(loop);
-    for (struct client *client = loop->again_first; client; client = client->again_next) {
-        last = client;
-        if (client->again_next == client)
-            break;
-    }
-    /* Those that ask again meanwhile wait for the next turn: stop at today's last. */
-    while (loop->again_first) {
-        struct client *client = loop->again_first;
-        bool stop = client == last;
+    for (size_t n = loop->n_waiting; n && loop->n_waiting; n--) {
+        struct client *client = TAILQ_FIRST(&loop->waiting);
         loop_forget_again(loop, client);
         run_again(client);
-        if (stop)
-            break;
-    }
-    if (loop->again_first) {
-        static const struct timeval at_once = {0, 0};
-        event_add(&loop->again, &at_once);
     }
 }
 
@@ -262,7 +236,7 @@ struct loop *loop_create(struct event_base *base, const struct log *log, struct 
     loop->log = log;
     loop->crowd = crowd;
     loop->access.max = ACCESS_MAX;
-    loop->again_last = &loop->again_first;
+    TAILQ_INIT(&loop->waiting);
     loop->from_clients = (struct scratch){malloc(HEAD_BLOCK), HEAD_BLOCK};
     loop->from_servers = (struct scratch){malloc(HEAD_BLOCK), HEAD_BLOCK};
     loop->timers = timers_create(base);
@@ -344,11 +318,6 @@ void loop_drain_last(struct loop *loop)
 bool loop_listens(const struct loop *loop)
 {
     return loop->listeners != NULL;
-}
-
-size_t loop_busy(const struct loop *loop)
-{
-    return loop->n_busy;
 }
 
 size_t loop_clients(const struct loop *loop)

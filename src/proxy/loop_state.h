@@ -1,5 +1,6 @@
 /* The inside of a loop, for the files of this folder. */
 #pragma once
+#include <sys/queue.h>
 #include "corsd/gate/request.h"
 #include "corsd/net/timer.h"
 #include "corsd/observe/once.h"
@@ -41,14 +42,15 @@ struct loop {
     struct scratch from_clients, from_servers;
     struct listener *listeners;
     struct client *clients;  /* all of them */
-    size_t n_clients, n_busy;
+    size_t n_clients;
     struct upstream **upstreams; /* by their index in use->plan */
     size_t n_upstreams;
     struct exchange *spare;  /* finished ones, to be used again */
     size_t n_spare;
     struct retired *retired;
-    struct event again;      /* fires at once: streams that have more to do */
-    struct client *again_first, **again_last;
+    struct event again;      /* fires at once while somebody waits */
+    TAILQ_HEAD(, client) waiting; /* clients that have more to do, in the order they asked */
+    size_t n_waiting;
     struct once refusals;    /* told to the log */
     struct timer date_timer, access_timer;
     char date_line[40];

@@ -6,7 +6,7 @@
 #include "corsd/observe/access.h"
 #include "corsd/plan/place.h"
 
-enum { FLUSH_BYTES = 16 * 1024, FLUSH_MS = 500, LINES_MAX = 1 << 20 };
+enum { FLUSH_BYTES = 16 * 1024, FLUSH_MS = 500 };
 
 _Static_assert((int)CAUSE_COUNT <= (int)COUNTED_CAUSES, "a cause has no counter");
 _Static_assert((int)REASON_COUNT <= (int)COUNTED_REASONS, "a reason has no counter");
@@ -163,8 +163,6 @@ static void line(struct exchange *ex)
         .cors_reason = cors_reasons[verdict->reason].word,
         .close_reason = http_causes[ex->cause].word,
     };
-    if (loop->access.n > LINES_MAX / 2)
-        record_flush(loop);
     access_text(&loop->access, &record);
     loop->access.failed = false;
     if (loop->access.n >= FLUSH_BYTES)

@@ -7,11 +7,10 @@ enum { COUNTED_CAUSES = 64, COUNTED_KINDS = 4, COUNTED_REASONS = 32 };
 
 struct counters {
     uint64_t connections, connections_open;
-    uint64_t exchanges, exchanges_open;
+    uint64_t exchanges;
     uint64_t own_answers, forwarded, tunnels;
     uint64_t upstream_connections, upstream_reused, retries;
     uint64_t bytes_in, bytes_out;
-    uint64_t twins;
     uint64_t causes[COUNTED_CAUSES];
     uint64_t cors[COUNTED_KINDS][COUNTED_REASONS];
 };

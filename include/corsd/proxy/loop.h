@@ -35,8 +35,7 @@ void loop_drain(struct loop *loop);
 /* The other loops are deaf: what is LISTENER_SHARED_LAST is emptied and closed too. */
 void loop_drain_last(struct loop *loop);
 bool loop_listens(const struct loop *loop);
-/* Open exchanges and tunnels. */
-size_t loop_busy(const struct loop *loop);
+/* Open connections of clients. */
 size_t loop_clients(const struct loop *loop);
 /* Counters are written by this loop's thread alone; others read them with relaxed loads. */
 const struct counters *loop_counters(const struct loop *loop);
