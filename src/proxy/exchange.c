@@ -99,7 +99,7 @@ static void log_failure(const struct exchange *ex, enum http_cause cause, int er
              error ? ": " : "", error ? strerror(error) : "");
 }
 
-/* Writes what is corsd's own, behind what the client has not taken yet: no server is read for it. */
+/* Writes what is corsd's own, behind what the client has not taken yet; no server is read. */
 static enum relay_state send_down(struct exchange *ex, struct str text)
 {
     struct inbox nothing = {0};

@@ -161,6 +161,34 @@ def test_a_reader_that_is_slow(corsd, backend):
         time.sleep(0.15)
 
 
+def test_a_reader_slower_than_the_kernels_buffer_tells(given, backend):
+    """Bytes move out of the kernel's buffer for long without an event: min_rate is what counts."""
+    corsd = given("""
+        listen: LISTEN
+        upstream: BACKEND
+        timeouts: {body: 1s}
+        limits: {min_rate: 256}
+        cors: off
+    """)
+    backend.plays([lambda conn: send_all(conn, 32 << 20)])
+    client = corsd.connect(receive_buffer=8192)
+    client.send(get())
+    client.through(b"\r\n\r\n")
+    for _ in range(50):
+        client.exactly(2000, lambda piece: None)
+        time.sleep(0.1)
+
+
+def test_a_client_that_waits_for_100_is_not_to_blame(corsd, backend):
+    """Its body does not come because the backend is silent: that is the backend's time."""
+    backend.plays([stall])
+    client, took = corsd.connect(), Took()
+    client.send(request("POST", "/", "Expect: 100-continue", "Content-Length: 5", f"Origin: {APP}",
+                        host="brisk.test"))
+    own_answer(client.response(), 504)
+    assert took.between(0.7, 6)
+
+
 def test_no_response(corsd, backend):
     backend.plays([stall])
     took = Took()

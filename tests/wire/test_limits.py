@@ -172,3 +172,11 @@ def enters(corsd):
         except (AssertionError, OSError):
             assert time.monotonic() < end
             time.sleep(0.05)
+
+
+@pytest.mark.parametrize("options, status", [(64, 200), (65, 400), (8000, 400)])
+def test_options_of_a_connection(given, backend, options, status):
+    """Each costs a look at every header: nobody means more than a few."""
+    corsd = given("listen: LISTEN\nupstream: BACKEND\ncors: off\n")
+    names = ", ".join(["a"] * options)
+    assert corsd.ask(get("/", f"Connection: {names}", *(f"{letter}: 1" for letter in "bcdefg"))).status == status

@@ -1,4 +1,5 @@
 """The log and the access log of issue 3: text, one line a fact, no credentials. DESIGN §6."""
+import os
 import re
 
 import pytest
@@ -117,3 +118,32 @@ def test_into_a_file(given, backend):
 
 def test_it_says_where_it_listens(corsd, backend):
     assert corsd.words["LISTEN"] in corsd.log
+
+
+def test_a_full_disk_costs_lines_and_nothing_else(given, backend):
+    corsd = given(YAML.replace("access: text", "access: text, output: /dev/full"))
+    client = corsd.connect()
+    for _ in range(300):
+        assert client.ask(get("/" + "p" * 200, f"Origin: {APP}")).status == 200
+
+
+def test_a_log_that_nobody_reads_stalls_nothing(given, backend, short_folder):
+    """A pipe holds 64 KiB: what would be written beyond that is lost, and the exchanges go on."""
+    pipe = f"{short_folder}/log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        corsd = given(YAML.replace("access: text", f"access: text, output: {pipe}"))
+        client = corsd.connect()
+        for _ in range(1000):
+            assert client.ask(get("/" + "p" * 200, f"Origin: {APP}")).status == 200
+        corsd.signal(15)
+        assert corsd.exited() == 0
+    finally:
+        os.close(reader)
+
+
+def test_a_warning_shows_no_query(corsd, backend):
+    corsd.ask(get("/warned?token=t0psecret", "Origin: https://warned.example"))
+    assert corsd.logged(r"warn.*/warned .*https://warned\.example")
+    assert not re.search(r"warn.*t0psecret", corsd.log)

@@ -1,5 +1,5 @@
-/* FNV-1a, 64 bits: for tables of the administrator's words and for telling news from old. Its seed is
- * known to everybody: what strangers fill is hashed by XXH3 (cors/origin_set). Pure, any thread. */
+/* FNV-1a, 64 bits: for tables of the administrator's words and for telling news from old. Its seed
+ * is known to everybody: what strangers fill is hashed by XXH3 (cors/origin_set). Pure. */
 #pragma once
 #include "corsd/base/str.h"
 

@@ -30,10 +30,10 @@ static inline struct str authority_host(const struct authority *authority)
     return (struct str){authority->bytes, authority->size};
 }
 
-/* How a server may read a path: bits, done in this order. Servers differ in order too: some cut `;…`
- * before they decode, some after. */
+/* How a server may read a path: bits, done in this order. Servers differ in order too: some cut
+ * `;…` before they decode, some after. */
 enum path_step {
-    PATH_ONCE = 0,      /* decoded, dot segments removed, as every reading but PATH_RAW: it routes */
+    PATH_ONCE = 0,      /* decoded, dot segments removed, as in all but PATH_RAW: it routes */
     PATH_CUT_FIRST = 1, /* `;…` cut from every segment before anything is decoded */
     PATH_DECODE_TWICE = 2,
     PATH_BACKSLASH = 4, /* `\` as `/` */
