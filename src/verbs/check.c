@@ -52,7 +52,7 @@ int verb_check(int argc, char **argv)
     if (reads.json)
         diagnostics_json(&diagnostics, &out);
     else {
-        diagnostics_print(&diagnostics, &out, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+        diagnostics_print(&diagnostics, &out, wants_colour(STDOUT_FILENO));
         add_summary(&out, reads.file, &diagnostics);
     }
     if (!write_out(STDOUT_FILENO, &out))

@@ -9,6 +9,7 @@
 #include "corsd/config/diagnostic.h"
 #include "corsd/runtime/server.h"
 #include "corsd/verbs/verbs.h"
+#include "reads.h"
 
 enum { PORT_DEFAULT = 8000, CONFIG_MAX = 8 * 1024 };
 
@@ -179,7 +180,7 @@ static void print_addresses(void *ctx)
 int verb_demo(int argc, char **argv)
 {
     struct demo demo = {.wanted = PORT_DEFAULT,
-                        .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+                        .colour = wants_colour(STDOUT_FILENO),
                         .page.config = BUF_INIT(CONFIG_MAX),
                         .policy = BUF_INIT(CONFIG_MAX)};
     int code = read_arguments(&demo, argc, argv);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "corsd/config/config.h"
 #include "corsd/config/diagnostic.h"
@@ -51,6 +52,11 @@ struct plan *reads_load(const struct reads *reads, struct diagnostics *diagnosti
 {
     struct config_source source = {.file = reads->file, .strict = reads->strict};
     return config_load(&source, diagnostics);
+}
+
+bool wants_colour(int fd)
+{
+    return isatty(fd) && !getenv("NO_COLOR");
 }
 
 bool write_out(int fd, struct buf *out)

@@ -16,5 +16,7 @@ static const int WRONG_USAGE = 2;
 int reads_parse(struct reads *reads, int argc, char **argv, const char *help);
 /* The plan of reads->file (NULL: faults). */
 struct plan *reads_load(const struct reads *reads, struct diagnostics *diagnostics);
+/* Whether text for this descriptor may have colours: a terminal, and no NO_COLOR. */
+bool wants_colour(int fd);
 /* Writes a buffer to a descriptor and frees it; false where it did not get there whole. */
 bool write_out(int fd, struct buf *out);

@@ -7,6 +7,7 @@
 #include "corsd/plan/plan.h"
 #include "corsd/runtime/server.h"
 #include "corsd/verbs/verbs.h"
+#include "reads.h"
 
 extern char **environ;
 
@@ -84,9 +85,8 @@ int verb_run(int argc, char **argv)
         goto out;
     code = 1;
     struct plan *plan = config_load(&source, &diagnostics);
-    diagnostics_print(&diagnostics, &text, isatty(STDERR_FILENO));
-    if (text.n)
-        fwrite(text.p, 1, text.n, stderr);
+    diagnostics_print(&diagnostics, &text, wants_colour(STDERR_FILENO));
+    write_out(STDERR_FILENO, &text);
     if (plan)
         code = server_run(plan, &source, NULL, NULL);
 out:

@@ -30,7 +30,7 @@ int verb_show(int argc, char **argv)
     diagnostics_init(&diagnostics);
     struct plan *plan = reads_load(&reads, &diagnostics);
     code = plan ? 0 : 1;
-    diagnostics_print(&diagnostics, &faults, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    diagnostics_print(&diagnostics, &faults, wants_colour(STDERR_FILENO));
     if (plan)
         config_show(plan, &out);
     if (!write_out(STDERR_FILENO, &faults) || !write_out(STDOUT_FILENO, &out))

@@ -3,14 +3,9 @@
  * reads or writes outside the piece it was given. */
 #include <stdlib.h>
 #include "corsd/http/framing.h"
+#include "law.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define LAW(holds)                                                                                 \
-    do                                                                                             \
-        if (!(holds))                                                                              \
-            abort();                                                                               \
-    while (0)
 
 enum { MAX = 1 << 16, EXCESS_MAX = 16 * 1024 };
 

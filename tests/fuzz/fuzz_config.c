@@ -7,14 +7,9 @@
 #include "corsd/config/effective.h"
 #include "corsd/plan/plan.h"
 #include "corsd/plan/route.h"
+#include "law.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define LAW(holds)                                                                                 \
-    do                                                                                             \
-        if (!(holds))                                                                              \
-            abort();                                                                               \
-    while (0)
 
 enum { OUT_MAX = 16 << 20 };
 

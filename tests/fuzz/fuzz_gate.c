@@ -5,14 +5,9 @@
  * a lone LF stands for CRLF, so that heads are texts. */
 #include "../unit/cors/laws.h"
 #include "../unit/gate/fixture.h"
+#include "law.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define LAW(holds)                                                                                 \
-    do                                                                                             \
-        if (!(holds))                                                                              \
-            abort();                                                                               \
-    while (0)
 
 static const char yaml[] =
     "listen: 127.0.0.1:1\n"

@@ -8,14 +8,9 @@
 #include "corsd/http/bare_lf.h"
 #include "corsd/http/framing.h"
 #include "corsd/http/guard.h"
+#include "law.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define LAW(holds)                                                                                 \
-    do                                                                                             \
-        if (!(holds))                                                                              \
-            abort();                                                                               \
-    while (0)
 
 enum { BYTES_MAX = 2000, FIELDS_MAX = 12, CAP = 16 };
 static const struct guard_limits limits = {BYTES_MAX, FIELDS_MAX};

@@ -10,14 +10,9 @@
 #include "corsd/cors/origin_set.h"
 #include "corsd/cors/pattern.h"
 #include "corsd/cors/public_suffix.h"
+#include "law.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define LAW(holds)                                                                                 \
-    do                                                                                             \
-        if (!(holds))                                                                              \
-            abort();                                                                               \
-    while (0)
 
 enum { PATTERNS = 24, ORIGINS = 24 };
 

@@ -3,14 +3,9 @@
  * says, the one that routes compared with a plain reading by hand. */
 #include <stdlib.h>
 #include "corsd/http/target.h"
+#include "law.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define LAW(holds)                                                                                 \
-    do                                                                                             \
-        if (!(holds))                                                                              \
-            abort();                                                                               \
-    while (0)
 
 enum { MAX = 4096 };
 

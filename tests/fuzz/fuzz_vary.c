@@ -4,14 +4,9 @@
 #include "../unit/cors/fixture.h"
 #include "../unit/cors/laws.h"
 #include "corsd/cors/headers.h"
+#include "law.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define LAW(holds)                                                                                 \
-    do                                                                                             \
-        if (!(holds))                                                                              \
-            abort();                                                                               \
-    while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

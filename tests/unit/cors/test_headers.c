@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "laws.h"
 #include "rows.h"
+#include "suffixes.h"
 
 #define ONE "origins=https://a.example"
 #define PUT "origins=https://a.example methods=PUT,DELETE headers=X-A,Content-Type age=600"
@@ -282,20 +283,7 @@ static const struct {
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-static struct public_suffixes *list;
-
-static void load(void)
-{
-    list = public_suffixes_load(NULL);
-    cr_assert(list);
-}
-
-static void unload(void)
-{
-    public_suffixes_unref(list);
-}
-
-TestSuite(headers, .init = load, .fini = unload);
+TestSuite(headers, .init = load_suffixes, .fini = unload_suffixes);
 
 struct answer {
     struct buf lines;
@@ -324,7 +312,7 @@ Test(headers, enforced)
         char bytes[512], got[4096];
         struct request_text request;
         struct answer out;
-        struct policy *policy = policy_of(rows[i].policy, list, NULL);
+        struct policy *policy = policy_of(rows[i].policy, suffixes, NULL);
         cr_assert(policy, "%s: no policy", rows[i].name);
         read_request(rows[i].request, bytes, sizeof bytes, &request);
         answer(policy, &request.request, rows[i].fields, &out);
@@ -356,7 +344,7 @@ Test(headers, reported)
         char text[512];
         snprintf(text, sizeof text, "%s%s report", rows[i].policy,
                  strchr(rows[i].policy, ';') ? "" : " ;");
-        struct policy *policy = policy_of(text, list, NULL);
+        struct policy *policy = policy_of(text, suffixes, NULL);
         cr_assert(policy, "%s: no policy", rows[i].name);
         check_untouched(rows[i].name, policy, rows[i].request, rows[i].fields);
         check_untouched(rows[i].name, NULL, rows[i].request, rows[i].fields);
@@ -368,7 +356,7 @@ Test(headers, reported)
 Test(headers, laws)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        struct policy *policy = policy_of(rows[i].policy, list, NULL);
+        struct policy *policy = policy_of(rows[i].policy, suffixes, NULL);
         cr_assert(policy, "%s: no policy", rows[i].name);
         for (size_t j = i % 11; j < ROWS * ROWS; j += 11) {
             char bytes[512];
@@ -397,7 +385,7 @@ Test(headers, no_room)
     for (size_t i = 0; i < 6; i++) {
         char bytes[512];
         struct request_text request;
-        struct policy *policy = policy_of(policies[i / 2], list, NULL);
+        struct policy *policy = policy_of(policies[i / 2], suffixes, NULL);
         read_request(requests[i % 2], bytes, sizeof bytes, &request);
         struct verdict verdict = verdict_of(policy, &request.request);
         bool fits = false;
@@ -441,7 +429,7 @@ static size_t random_vary(uint64_t *state, char *bytes, size_t size, struct fiel
 
 Test(headers, vary_laws)
 {
-    struct policy *policies[] = {policy_of(ONE, list, NULL), policy_of(ANY, list, NULL)};
+    struct policy *policies[] = {policy_of(ONE, suffixes, NULL), policy_of(ANY, suffixes, NULL)};
     uint64_t state = 99;
     for (int round = 0; round < 20000; round++) {
         char bytes[1024];

@@ -2,21 +2,9 @@
 #include "corsd/cors/policy.h"
 #include "fixture.h"
 #include "rows.h"
+#include "suffixes.h"
 
-static struct public_suffixes *list;
-
-static void load(void)
-{
-    list = public_suffixes_load(NULL);
-    cr_assert(list);
-}
-
-static void unload(void)
-{
-    public_suffixes_unref(list);
-}
-
-TestSuite(policy, .init = load, .fini = unload);
+TestSuite(policy, .init = load_suffixes, .fini = unload_suffixes);
 
 static const struct {
     const char *name, *policy, *said;
@@ -188,7 +176,7 @@ Test(policy, said)
 {
     for (size_t i = 0; i < sizeof said_rows / sizeof said_rows[0]; i++) {
         struct said said = {0};
-        struct policy *policy = policy_of(said_rows[i].policy, list, &said);
+        struct policy *policy = policy_of(said_rows[i].policy, suffixes, &said);
         cr_expect_str_eq(said.text, said_rows[i].said, "%s: %s", said_rows[i].name, said.text);
         cr_expect_eq(policy == NULL, said.errors > 0, "%s", said_rows[i].name);
         policy_destroy(policy);
@@ -237,7 +225,7 @@ static const struct {
 Test(policy, lines)
 {
     for (size_t i = 0; i < sizeof line_rows / sizeof line_rows[0]; i++) {
-        struct policy *policy = policy_of(line_rows[i].policy, list, NULL);
+        struct policy *policy = policy_of(line_rows[i].policy, suffixes, NULL);
         cr_assert(policy, "%s", line_rows[i].name);
         cr_expect(str_eq(policy->rules[0].preflight_lines, str_of(line_rows[i].preflight)),
                   "%s: %.*s", line_rows[i].name, STR_ARG(policy->rules[0].preflight_lines));
@@ -270,7 +258,7 @@ static const struct {
 Test(policy, whole)
 {
     for (size_t i = 0; i < sizeof whole_rows / sizeof whole_rows[0]; i++) {
-        struct policy *policy = policy_of(whole_rows[i].policy, list, NULL);
+        struct policy *policy = policy_of(whole_rows[i].policy, suffixes, NULL);
         cr_assert(policy, "%s", whole_rows[i].name);
         cr_expect_eq(policy->vary_origin, whole_rows[i].vary_origin, "%s", whole_rows[i].name);
         cr_expect_eq(policy->star_always, whole_rows[i].star_always, "%s", whole_rows[i].name);
@@ -312,7 +300,7 @@ static const struct {
 Test(policy, rules)
 {
     for (size_t i = 0; i < sizeof rule_rows / sizeof rule_rows[0]; i++) {
-        struct policy *policy = policy_of(rule_rows[i].policy, list, NULL);
+        struct policy *policy = policy_of(rule_rows[i].policy, suffixes, NULL);
         cr_assert(policy, "%s", rule_rows[i].name);
         const struct rule *rule = policy_rule_for(policy, str_of(rule_rows[i].origin));
         cr_expect_eq(rule ? rule->index : -1, rule_rows[i].want, "%s", rule_rows[i].name);
@@ -326,7 +314,7 @@ Test(policy, allows)
         policy_of("origins=https://a.example methods=PUT headers=X-A,Authorization"
                   " / origins=https://b.example methods=* headers=*"
                   " / origins=https://c.example headers=*,Authorization",
-                  list, NULL);
+                  suffixes, NULL);
     cr_assert(policy);
     const struct rule *listed = &policy->rules[0], *any = &policy->rules[1],
                       *all = &policy->rules[2];

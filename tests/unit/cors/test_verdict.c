@@ -2,6 +2,7 @@
 #include "corsd/cors/verdict.h"
 #include "fixture.h"
 #include "rows.h"
+#include "suffixes.h"
 
 #define ONE "origins=https://a.example"
 #define PUT "origins=https://a.example methods=PUT,DELETE headers=X-A,Content-Type"
@@ -361,20 +362,7 @@ static const struct {
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-static struct public_suffixes *list;
-
-static void load(void)
-{
-    list = public_suffixes_load(NULL);
-    cr_assert(list);
-}
-
-static void unload(void)
-{
-    public_suffixes_unref(list);
-}
-
-TestSuite(verdict, .init = load, .fini = unload);
+TestSuite(verdict, .init = load_suffixes, .fini = unload_suffixes);
 
 static void check(const char *name, const struct policy *policy, const char *text, const char *want)
 {
@@ -394,7 +382,7 @@ static void check(const char *name, const struct policy *policy, const char *tex
 Test(verdict, enforced)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        struct policy *policy = policy_of(rows[i].policy, list, NULL);
+        struct policy *policy = policy_of(rows[i].policy, suffixes, NULL);
         check(rows[i].name, policy, rows[i].request, rows[i].want);
         policy_destroy(policy);
     }
@@ -407,7 +395,7 @@ Test(verdict, reported)
         char text[512];
         snprintf(text, sizeof text, "%s%s report", rows[i].policy,
                  strchr(rows[i].policy, ';') ? "" : " ;");
-        struct policy *policy = policy_of(text, list, NULL);
+        struct policy *policy = policy_of(text, suffixes, NULL);
         check(rows[i].name, policy, rows[i].request, rows[i].want);
         policy_destroy(policy);
     }
@@ -430,7 +418,7 @@ Test(verdict, no_policy)
 Test(verdict, many_names)
 {
     static char names[32768];
-    struct policy *policy = policy_of(PUT, list, NULL);
+    struct policy *policy = policy_of(PUT, suffixes, NULL);
     struct str line = {names, sizeof names};
     struct cors_request request = {
         .method = STR("OPTIONS"), .n_origins = 1, .origin = STR("https://a.example"),
