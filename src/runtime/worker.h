@@ -17,7 +17,6 @@ void worker_unready(struct worker *worker); /* health_path turns 503 */
 void worker_drain(struct worker *worker);
 /* The other workers are deaf: what they shared with this one may close. */
 void worker_drain_last(struct worker *worker);
-void worker_stop(struct worker *worker); /* ends all connections */
 bool worker_is_deaf(const struct worker *worker); /* its listeners are of no use to it any more */
 bool worker_has_ended(const struct worker *worker);
 
