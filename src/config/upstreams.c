@@ -167,6 +167,7 @@ static uint64_t fingerprint(const struct upstream_spec *spec)
                                 spec->max_idle,           spec->accept_bare_lf,
                                 spec->host_mode,          spec->n_servers};
     uint64_t hash = add_bytes(HASH_START, numbers, sizeof numbers);
+    hash = hash_byte(hash_add(hash, spec->name), 0);
     hash = add_bytes(hash, spec->host_name.p, spec->host_name.n);
     for (size_t i = 0; i < spec->n_servers; i++) {
         hash = add_bytes(hash, spec->servers[i].url.p, spec->servers[i].url.n + 1);
@@ -242,7 +243,7 @@ static struct upstream_spec *add_upstream(struct compiler *compiler, struct str 
         return NULL;
     }
     *spec = (struct upstream_spec){
-        .name = name,
+        .name = name.n ? name : server->url,
         .index = (uint16_t)plan->n_upstreams,
         .servers = server,
         .n_servers = 1,
@@ -265,9 +266,7 @@ static const struct upstream_spec *add_url(struct compiler *compiler, const stru
     struct written_upstream defaults = {0};
     if (!read_defaults(compiler->reading, &upstream_item, &defaults))
         return NULL;
-    struct upstream_spec *spec = add_upstream(compiler, url->text, url, &defaults);
-    if (spec)
-        spec->name = spec->servers->url;
+    struct upstream_spec *spec = add_upstream(compiler, (struct str){0}, url, &defaults);
     names_add(&compiler->upstreams, url->text, spec);
     return spec;
 }

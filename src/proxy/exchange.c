@@ -59,6 +59,8 @@ static void destroy(struct exchange *ex)
     struct loop *loop = ex->loop;
     if (ex->conn)
         conn_close(ex->conn);
+    if (ex->server)
+        server_drop(ex->server);
     if (ex->upstream)
         upstream_drop(ex->upstream);
     relay_finish(&ex->up);
@@ -179,19 +181,30 @@ static bool is_idempotent(const struct exchange *ex)
     return http_method_is_idempotent((enum http_method)ex->decision.method);
 }
 
+/* The server that this attempt is made on. */
+static void turn_to(struct exchange *ex, struct server *server)
+{
+    if (ex->server)
+        server_drop(ex->server);
+    ex->server = server_use(server);
+}
+
 static enum stage connect_server(struct exchange *ex)
 {
     int error = 0;
+    if (!ex->upstream->n_servers)
+        return fail(ex, CAUSE_UPSTREAM_NO_ADDRESS, 0);
+    turn_to(ex, ex->upstream->servers[0]);
     record_asked(ex);
     relay_begin(&ex->up, ex->decision.body, ex->decision.body.kind, RELAY_ON_SOURCE);
     ex->up.limit = ex->decision.route->body_size;
     ex->head_sent = ex->up_broken = false;
     if (!ex->retried)
-        ex->conn = conn_take(ex->upstream, is_idempotent(ex) ? 0 : FRESH_MS);
+        ex->conn = conn_take(ex->server, is_idempotent(ex) ? 0 : FRESH_MS);
     if (ex->conn)
         count(&ex->loop->counters.upstream_reused);
     else
-        ex->conn = conn_open(ex->upstream, &error);
+        ex->conn = conn_open(ex->server, &error);
     if (!ex->conn)
         return fail(ex, cause_of_connect(-error), -error);
     ex->conn->exchange = ex;

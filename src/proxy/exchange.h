@@ -2,7 +2,7 @@
 #pragma once
 #include "client.h"
 #include "corsd/gate/response.h"
-#include "upstream.h"
+#include "pool.h"
 
 enum occasion { EVENT_ENTER, EVENT_CLIENT, EVENT_SERVER, EVENT_TIMEOUT, EVENT_AGAIN };
 
@@ -23,7 +23,7 @@ struct exchange_facts {
     struct timespec began;     /* monotonic */
     struct timespec asked;     /* monotonic: when the server was turned to */
     uint64_t server_us;        /* from then to the head of its response */
-    struct str id, trace, client, method, host, path, route, upstream, server, policy;
+    struct str id, trace, client, method, host, path, route, upstream, policy;
 };
 
 struct exchange {
@@ -32,6 +32,7 @@ struct exchange {
     struct client *client;
     struct conn *conn;          /* NULL: not connected */
     struct upstream *upstream;  /* NULL: corsd answers itself */
+    struct server *server;      /* that was chosen last; NULL: none yet */
     struct plan_use *use;       /* NULL in a tunnel */
     enum stage stage;
     enum http_cause cause;      /* why it ended; CAUSE_NONE: well */

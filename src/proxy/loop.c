@@ -185,6 +185,13 @@ bool loop_take_plan(struct loop *loop, struct plan *plan)
     return true;
 }
 
+void loop_refresh(struct loop *loop)
+{
+    loop_enter(loop);
+    for (size_t i = 0; i < loop->n_upstreams; i++)
+        upstream_refresh(loop->upstreams[i]);
+}
+
 /* --- the clock -------------------------------------------------------------------------------- */
 
 static void renew_date(struct timer *timer)
@@ -227,7 +234,7 @@ struct relay_tools loop_tools(struct loop *loop, struct scratch *scratch)
 }
 
 struct loop *loop_create(struct event_base *base, const struct log *log, struct crowd *crowd,
-                         struct plan *plan, const uint64_t seed[2])
+                         struct fleet *fleet, struct plan *plan, const uint64_t seed[2])
 {
     struct loop *loop = calloc(1, sizeof *loop);
     if (!loop)
@@ -235,6 +242,7 @@ struct loop *loop_create(struct event_base *base, const struct log *log, struct 
     loop->base = base;
     loop->log = log;
     loop->crowd = crowd;
+    loop->fleet = fleet;
     loop->access.max = ACCESS_MAX;
     TAILQ_INIT(&loop->waiting);
     loop->from_clients = (struct scratch){malloc(HEAD_BLOCK), HEAD_BLOCK};

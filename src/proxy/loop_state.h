@@ -10,6 +10,7 @@
 struct client;
 struct conn;
 struct exchange;
+struct fleet;
 struct listener;
 struct upstream;
 
@@ -29,6 +30,7 @@ struct loop {
     struct event_base *base;
     const struct log *log;
     struct crowd *crowd;
+    struct fleet *fleet;
     struct timers *timers;
     struct gate gate;        /* gate.plan is use->plan */
     struct plan_use *use;    /* of exchanges that begin now */

@@ -102,11 +102,8 @@ void record_keep(struct exchange *ex)
     if (!ex->wants_access || !decision->route)
         return;
     ex->facts.route = arena_copy(&ex->arena, decision->route->name);
-    if (decision->route->upstream) {
-        const struct upstream_spec *upstream = decision->route->upstream;
-        ex->facts.upstream = arena_copy(&ex->arena, upstream->name);
-        ex->facts.server = arena_copy(&ex->arena, upstream->servers[0].authority);
-    }
+    if (decision->route->upstream)
+        ex->facts.upstream = arena_copy(&ex->arena, decision->route->upstream->name);
     if (decision->policy)
         ex->facts.policy = arena_copy(&ex->arena, decision->policy->name);
 }
@@ -153,7 +150,7 @@ static void line(struct exchange *ex)
         .duration_us = microseconds_since(facts->began),
         .route = route ? route->name : facts->route,
         .upstream = route && route->upstream ? route->upstream->name : facts->upstream,
-        .server = ex->upstream && route ? route->upstream->servers[0].authority : facts->server,
+        .server = ex->server ? ex->server->member->authority : (struct str){0},
         .upstream_status = ex->server_status,
         .upstream_us = facts->server_us,
         .origin = decision->origin,

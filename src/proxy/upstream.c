@@ -1,16 +1,111 @@
-/* Pools: a stack a loop and upstream, so that the warmest connection is used and the rest age out.
- */
+/* The list of servers follows the roster; what has left it lives on while somebody uses it. */
 #include "upstream.h"
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include "corsd/base/owner.h"
-#include "exchange.h"
+#include "pool.h"
 
-/* A server that closes after N idle seconds must not be raced to it (DESIGN §1, idle_timeout). */
-enum { HINT_MARGIN_MS = 1000 };
+/* --- servers ---------------------------------------------------------------------------------- */
+
+static struct server *server_create(struct upstream *upstream, struct member *member)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    *server = (struct server){.upstream = upstream, .member = member_ref(member), .uses = 1};
+    return server;
+}
+
+static void server_release(struct server *server)
+{
+    if (--server->uses)
+        return;
+    member_unref(server->member);
+    free(server);
+}
+
+struct server *server_use(struct server *server)
+{
+    server->uses++;
+    server->upstream->uses++;
+    return server;
+}
+
+void server_drop(struct server *server)
+{
+    struct upstream *upstream = server->upstream;
+    server_release(server);
+    upstream_drop(upstream);
+}
+
+static void close_idle(struct server *server)
+{
+    while (server->idle)
+        conn_close(server->idle);
+}
+
+/* --- the list --------------------------------------------------------------------------------- */
+
+static struct server *server_of(const struct upstream *upstream, const struct member *member)
+{
+    for (size_t i = 0; i < upstream->n_servers; i++)
+        if (upstream->servers[i]->member == member)
+            return upstream->servers[i];
+    return NULL;
+}
+
+static void release_list(struct server **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        server_release(list[i]);
+    free(list);
+}
+
+/* A list for the roster, each entry with a use of its own; NULL out of memory. */
+static struct server **create_list(struct upstream *upstream, const struct roster *roster)
+{
+    struct server **list = calloc(roster->n + 1, sizeof *list);
+    for (size_t i = 0; list && i < roster->n; i++) {
+        list[i] = server_of(upstream, roster->seats[i].member);
+        if (list[i])
+            list[i]->uses++;
+        else if (!(list[i] = server_create(upstream, roster->seats[i].member))) {
+            release_list(list, i);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static void use_list(struct upstream *upstream, struct server **list, const struct roster *roster)
+{
+    struct server **old = upstream->servers;
+    size_t n_old = upstream->n_servers;
+    for (size_t i = 0; i < n_old; i++)
+        old[i]->current = false;
+    for (size_t i = 0; i < roster->n; i++) {
+        list[i]->current = true;
+        list[i]->weight = roster->seats[i].weight;
+    }
+    upstream->servers = list;
+    upstream->n_servers = roster->n;
+    upstream->generation = roster->generation;
+    for (size_t i = 0; i < n_old; i++)
+        if (!old[i]->current)
+            close_idle(old[i]);
+    release_list(old, n_old);
+}
+
+void upstream_refresh(struct upstream *upstream)
+{
+    if (upstream->generation == group_generation(upstream->group))
+        return;
+    struct roster *roster = group_roster(upstream->group);
+    struct server **list = create_list(upstream, roster);
+    if (list)
+        use_list(upstream, list, roster);
+    roster_unref(roster);
+}
+
+/* --- birth and end ---------------------------------------------------------------------------- */
 
 struct upstream *upstream_create(struct loop *loop, const struct upstream_spec *spec)
 {
@@ -19,7 +114,7 @@ struct upstream *upstream_create(struct loop *loop, const struct upstream_spec *
         return NULL;
     *upstream = (struct upstream){
         .loop = loop,
-        .address = spec->servers[0].address,
+        .group = fleet_group(loop->fleet, spec),
         .fingerprint = spec->fingerprint,
         .idle_timeout_ms = spec->idle_timeout_ms,
         .max_age_ms = spec->max_age_ms,
@@ -27,161 +122,28 @@ struct upstream *upstream_create(struct loop *loop, const struct upstream_spec *
         .uses = 1,
         .current = true,
     };
+    if (upstream->group)
+        upstream_refresh(upstream);
+    if (!upstream->servers) {
+        upstream_drop(upstream);
+        return NULL;
+    }
     return upstream;
 }
 
 void upstream_drop(struct upstream *upstream)
 {
-    if (upstream && --upstream->uses == 0)
-        free(upstream);
+    if (--upstream->uses)
+        return;
+    release_list(upstream->servers, upstream->n_servers);
+    if (upstream->group)
+        group_unref(upstream->group);
+    free(upstream);
 }
 
 void upstream_retire(struct upstream *upstream)
 {
     upstream->current = false;
-    while (upstream->idle)
-        conn_close(upstream->idle);
-}
-
-static struct conn *of_stream(struct stream *stream)
-{
-    return OWNER_OF(stream, struct conn, stream);
-}
-
-static void release(struct retired *retired)
-{
-    struct conn *conn = OWNER_OF(retired, struct conn, retired);
-    upstream_drop(conn->upstream);
-    free(conn);
-}
-
-static void unpool(struct conn *conn)
-{
-    if (!conn->before)
-        return;
-    *conn->before = conn->next;
-    if (conn->next)
-        conn->next->before = conn->before;
-    conn->before = NULL;
-    conn->upstream->n_idle--;
-}
-
-void conn_close(struct conn *conn)
-{
-    if (conn->stream.fd < 0)
-        return;
-    unpool(conn);
-    timer_stop(&conn->timer);
-    inbox_finish(&conn->inbox);
-    stream_close(&conn->stream);
-    conn->exchange = NULL;
-    loop_retire(conn->upstream->loop, &conn->retired, release);
-}
-
-/* An idle connection has nothing to say: whatever comes ends it (DESIGN §3 "Bytes left over"). */
-static void on_event(struct stream *stream, short what)
-{
-    struct conn *conn = of_stream(stream);
-    struct loop *loop = conn->upstream->loop;
-    loop_enter(loop);
-    if (conn->exchange)
-        exchange_event(conn->exchange, EVENT_SERVER);
-    else if (what & (EV_READ | EV_CLOSED))
-        conn_close(conn);
-}
-
-/* The timer is not stopped when the connection is taken, only not meant any more: giving it back
- * pushes the deadline on, which costs less than queueing it anew each time. */
-static void on_idle(struct timer *timer)
-{
-    struct conn *conn = OWNER_OF(timer, struct conn, timer);
-    if (!conn->exchange)
-        conn_close(conn);
-}
-
-struct conn *conn_take(struct upstream *upstream, uint64_t fresh_ms)
-{
-    struct conn *conn = upstream->idle;
-    if (!conn || (fresh_ms && timer_now_ms() - conn->idle_since_ms >= fresh_ms))
-        return NULL;
-    unpool(conn);
-    conn->used = true;
-    guard_init(&conn->guard, GUARD_RESPONSE);
-    return conn;
-}
-
-struct conn *conn_open(struct upstream *upstream, int *error)
-{
-    const struct address *address = &upstream->address;
-    int one = 1, family = address->at.ss_family;
-    struct conn *conn = calloc(1, sizeof *conn);
-    if (!conn) {
-        *error = -ENOMEM;
-        return NULL;
-    }
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        *error = -errno;
-        free(conn);
-        return NULL;
-    }
-    if (family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    int result = connect(fd, (const struct sockaddr *)&address->at, address->size);
-    if (result < 0 && errno != EINPROGRESS) {
-        *error = -errno;
-        close(fd);
-        free(conn);
-        return NULL;
-    }
-    conn->connecting = result < 0;
-    *error = stream_open(&conn->stream, upstream->loop->base, fd, on_event);
-    if (*error) {
-        free(conn);
-        return NULL;
-    }
-    conn->stream.writable = !conn->connecting;
-    conn->timer.fire = on_idle;
-    conn->upstream = upstream;
-    conn->born_ms = timer_now_ms();
-    guard_init(&conn->guard, GUARD_RESPONSE);
-    upstream->uses++;
-    count(&upstream->loop->counters.upstream_connections);
-    return conn;
-}
-
-/* Whether the server has said all it had to say. Where the last read left that open (it filled its
- * space to the byte), the socket is asked: bytes left over would answer somebody else's request. */
-static bool is_silent(struct conn *conn)
-{
-    struct stream *stream = &conn->stream;
-    if (stream->closing || stream->ended || !inbox_is_empty(&conn->inbox))
-        return false;
-    if (stream->readable && !stream_is_drained(stream))
-        return false;
-    stream->readable = false;
-    return true;
-}
-
-void conn_give_back(struct conn *conn, uint64_t hint_s)
-{
-    struct upstream *upstream = conn->upstream;
-    uint64_t idle_ms = upstream->idle_timeout_ms, now = timer_now_ms();
-    if (hint_s && hint_s * 1000 - HINT_MARGIN_MS < idle_ms)
-        idle_ms = hint_s * 1000 - HINT_MARGIN_MS;
-    bool old = upstream->max_age_ms && now - conn->born_ms >= upstream->max_age_ms;
-    if (!upstream->current || upstream->loop->draining || !is_silent(conn) || !idle_ms || old ||
-        upstream->n_idle >= upstream->max_idle) {
-        conn_close(conn);
-        return;
-    }
-    conn->exchange = NULL;
-    conn->idle_since_ms = now;
-    conn->next = upstream->idle;
-    conn->before = &upstream->idle;
-    if (conn->next)
-        conn->next->before = &conn->next;
-    upstream->idle = conn;
-    upstream->n_idle++;
-    timer_set(upstream->loop->timers, &conn->timer, idle_ms);
+    for (size_t i = 0; i < upstream->n_servers; i++)
+        close_idle(upstream->servers[i]);
 }

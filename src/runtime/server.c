@@ -12,6 +12,7 @@
 #include "corsd/config/diagnostic.h"
 #include "corsd/net/timer.h"
 #include "corsd/plan/plan.h"
+#include "corsd/proxy/fleet.h"
 #include "corsd/proxy/listener.h"
 #include "corsd/runtime/cpus.h"
 #include "signals.h"
@@ -23,6 +24,7 @@ enum { POLL_MS = 20, MESSAGES_MAX = 1 << 20 };
 struct server {
     struct log log;
     struct crowd *crowd;
+    struct fleet *fleet;
     struct plan *plan;   /* in force, with a reference */
     struct plan *first;  /* the plan started with: its listeners are the ones bound */
     struct listener_spec *listeners; /* a copy of them: port 0 became a number */
@@ -153,7 +155,8 @@ static bool start_workers(struct server *server)
     if (!server->workers)
         return false;
     for (unsigned i = 0; i < server->n_workers; i++) {
-        server->workers[i] = worker_create(&server->log, server->crowd, server->plan);
+        server->workers[i] =
+            worker_create(&server->log, server->crowd, server->fleet, server->plan);
         if (!server->workers[i] || !give_sockets(server, i))
             return false;
     }
@@ -362,7 +365,8 @@ static int run(struct server *server, void (*on_ready)(void *), void *ctx)
 {
     server->signals = signals_open();
     server->crowd = crowd_create();
-    if (server->signals < 0 || !server->crowd || !open_listeners(server))
+    server->fleet = fleet_create(&server->log);
+    if (server->signals < 0 || !server->crowd || !server->fleet || !open_listeners(server))
         return 1;
     if (!start_workers(server)) {
         log_line(&server->log, LOG_ERROR, "cannot start the workers: %s", strerror(errno));
@@ -400,6 +404,7 @@ int server_run(struct plan *plan, const struct config_source *source, void (*on_
     free(server.listeners);
     free(server.files);
     crowd_destroy(server.crowd);
+    fleet_destroy(server.fleet);
     if (server.signals >= 0)
         close(server.signals);
     log_close(&server.log);

@@ -7,12 +7,16 @@
 #include <sys/random.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include "corsd/base/owner.h"
+#include "corsd/proxy/fleet.h"
 #include "thread.h"
 
 enum { ORDER_DRAIN = 1, ORDER_UNREADY = 2, ORDER_DRAIN_LAST = 4, CHECK_MS = 20 };
 
 struct worker {
     struct thread *thread;
+    struct fleet *fleet; /* has the bell; NULL: not yet */
+    struct bell bell;
     struct loop *loop;
     struct event check;
     /* The mailbox: written by the main thread, emptied by the worker. */
@@ -52,6 +56,7 @@ static void read_mail(void *arg)
         (void)taken; /* out of memory: the old plan goes on */
         plan_unref(plan);
     }
+    loop_refresh(worker->loop);
     if (orders & ORDER_UNREADY)
         loop_unready(worker->loop);
     if (orders & ORDER_DRAIN) {
@@ -63,7 +68,13 @@ static void read_mail(void *arg)
         loop_drain_last(worker->loop);
 }
 
-struct worker *worker_create(const struct log *log, struct crowd *crowd, struct plan *plan)
+static void ring(struct bell *bell)
+{
+    thread_ring(OWNER_OF(bell, struct worker, bell)->thread);
+}
+
+struct worker *worker_create(const struct log *log, struct crowd *crowd, struct fleet *fleet,
+                             struct plan *plan)
 {
     uint64_t seed[2] = {1, 2};
     struct worker *worker = calloc(1, sizeof *worker);
@@ -74,11 +85,14 @@ struct worker *worker_create(const struct log *log, struct crowd *crowd, struct 
     (void)n; /* a worse seed makes worse ids, no more */
     worker->thread = thread_create(read_mail, worker);
     if (worker->thread)
-        worker->loop = loop_create(thread_base(worker->thread), log, crowd, plan, seed);
+        worker->loop = loop_create(thread_base(worker->thread), log, crowd, fleet, plan, seed);
     if (!worker->loop) {
         worker_destroy(worker);
         return NULL;
     }
+    worker->bell.ring = ring;
+    worker->fleet = fleet;
+    fleet_add_bell(fleet, &worker->bell);
     event_assign(&worker->check, thread_base(worker->thread), -1, 0, on_check, worker);
     return worker;
 }
@@ -144,6 +158,8 @@ void worker_destroy(struct worker *worker)
     if (!worker)
         return;
     thread_stop(worker->thread);
+    if (worker->fleet)
+        fleet_remove_bell(worker->fleet, &worker->bell);
     loop_destroy(worker->loop);
     plan_unref(worker->plan);
     if (event_initialized(&worker->check))

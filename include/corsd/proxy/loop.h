@@ -9,20 +9,24 @@ struct event_base;
 struct loop;
 struct plan;
 struct crowd;
+struct fleet;
 
 /* What all loops of a process share: counts that limits are about. Any thread. */
 struct crowd *crowd_create(void);
 void crowd_destroy(struct crowd *crowd);
 
-/* NULL out of memory. The base, the log and the crowd outlive the loop; the plan gets a reference.
- */
+/* NULL out of memory. The base, the log, the crowd and the fleet outlive the loop; the plan gets a
+ * reference. */
 MUST_USE struct loop *loop_create(struct event_base *base, const struct log *log,
-                                  struct crowd *crowd, struct plan *plan, const uint64_t seed[2]);
+                                  struct crowd *crowd, struct fleet *fleet, struct plan *plan,
+                                  const uint64_t seed[2]);
 /* Ends every connection and frees all. */
 void loop_destroy(struct loop *loop);
 /* New exchanges use this plan from now on; pools of unchanged upstreams live on. False out of
  * memory: the old plan stays. */
 MUST_USE bool loop_take_plan(struct loop *loop, struct plan *plan);
+/* A bell rang: something of the fleet may have changed. */
+void loop_refresh(struct loop *loop);
 /* Whose a listening socket is: a drain accepts what is queued and closes with nothing between, so
  * that no connection is lost. Where loops share one, the last goes on until the others are deaf. */
 enum listener_share { LISTENER_OWN, LISTENER_SHARED, LISTENER_SHARED_LAST };

@@ -1,0 +1,157 @@
+/* Pools: a stack a loop and server, so that the warmest connection is used and the rest age out.
+ */
+#include "pool.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "corsd/base/owner.h"
+#include "exchange.h"
+
+/* A server that closes after N idle seconds must not be raced to it (DESIGN §1, idle_timeout). */
+enum { HINT_MARGIN_MS = 1000 };
+
+static struct conn *of_stream(struct stream *stream)
+{
+    return OWNER_OF(stream, struct conn, stream);
+}
+
+static void release(struct retired *retired)
+{
+    struct conn *conn = OWNER_OF(retired, struct conn, retired);
+    server_drop(conn->server);
+    free(conn);
+}
+
+static void unpool(struct conn *conn)
+{
+    if (!conn->before)
+        return;
+    *conn->before = conn->next;
+    if (conn->next)
+        conn->next->before = conn->before;
+    conn->before = NULL;
+    conn->server->n_idle--;
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->stream.fd < 0)
+        return;
+    unpool(conn);
+    timer_stop(&conn->timer);
+    inbox_finish(&conn->inbox);
+    stream_close(&conn->stream);
+    conn->exchange = NULL;
+    loop_retire(conn->server->upstream->loop, &conn->retired, release);
+}
+
+/* An idle connection has nothing to say: whatever comes ends it (DESIGN §3 "Bytes left over"). */
+static void on_event(struct stream *stream, short what)
+{
+    struct conn *conn = of_stream(stream);
+    struct loop *loop = conn->server->upstream->loop;
+    loop_enter(loop);
+    if (conn->exchange)
+        exchange_event(conn->exchange, EVENT_SERVER);
+    else if (what & (EV_READ | EV_CLOSED))
+        conn_close(conn);
+}
+
+/* The timer is not stopped when the connection is taken, only not meant any more: giving it back
+ * pushes the deadline on, which costs less than queueing it anew each time. */
+static void on_idle(struct timer *timer)
+{
+    struct conn *conn = OWNER_OF(timer, struct conn, timer);
+    if (!conn->exchange)
+        conn_close(conn);
+}
+
+struct conn *conn_take(struct server *server, uint64_t fresh_ms)
+{
+    struct conn *conn = server->idle;
+    if (!conn || (fresh_ms && timer_now_ms() - conn->idle_since_ms >= fresh_ms))
+        return NULL;
+    unpool(conn);
+    conn->used = true;
+    guard_init(&conn->guard, GUARD_RESPONSE);
+    return conn;
+}
+
+struct conn *conn_open(struct server *server, int *error)
+{
+    const struct address *address = &server->member->address;
+    struct loop *loop = server->upstream->loop;
+    int one = 1, family = address->at.ss_family;
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (!conn) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        *error = -errno;
+        free(conn);
+        return NULL;
+    }
+    if (family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    int result = connect(fd, (const struct sockaddr *)&address->at, address->size);
+    if (result < 0 && errno != EINPROGRESS) {
+        *error = -errno;
+        close(fd);
+        free(conn);
+        return NULL;
+    }
+    conn->connecting = result < 0;
+    *error = stream_open(&conn->stream, loop->base, fd, on_event);
+    if (*error) {
+        free(conn);
+        return NULL;
+    }
+    conn->stream.writable = !conn->connecting;
+    conn->timer.fire = on_idle;
+    conn->server = server_use(server);
+    conn->born_ms = timer_now_ms();
+    guard_init(&conn->guard, GUARD_RESPONSE);
+    count(&loop->counters.upstream_connections);
+    return conn;
+}
+
+/* Whether the server has said all it had to say. Where the last read left that open (it filled its
+ * space to the byte), the socket is asked: bytes left over would answer somebody else's request. */
+static bool is_silent(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    if (stream->closing || stream->ended || !inbox_is_empty(&conn->inbox))
+        return false;
+    if (stream->readable && !stream_is_drained(stream))
+        return false;
+    stream->readable = false;
+    return true;
+}
+
+void conn_give_back(struct conn *conn, uint64_t hint_s)
+{
+    struct server *server = conn->server;
+    const struct upstream *upstream = server->upstream;
+    uint64_t idle_ms = upstream->idle_timeout_ms, now = timer_now_ms();
+    if (hint_s && hint_s * 1000 - HINT_MARGIN_MS < idle_ms)
+        idle_ms = hint_s * 1000 - HINT_MARGIN_MS;
+    bool old = upstream->max_age_ms && now - conn->born_ms >= upstream->max_age_ms;
+    if (!server_is_current(server) || upstream->loop->draining || !is_silent(conn) || !idle_ms ||
+        old || server->n_idle >= upstream->max_idle) {
+        conn_close(conn);
+        return;
+    }
+    conn->exchange = NULL;
+    conn->idle_since_ms = now;
+    conn->next = server->idle;
+    conn->before = &server->idle;
+    if (conn->next)
+        conn->next->before = &conn->next;
+    server->idle = conn;
+    server->n_idle++;
+    timer_set(upstream->loop->timers, &conn->timer, idle_ms);
+}
