@@ -20,8 +20,11 @@ static const struct key listen_keys[] = {
      .doc = "Permissions of a unix socket's file, in octal. Without it the umask decides."},
     {.name = "tls", .unbuilt = true, .also = "ssl certificate cert https",
      .doc = "Certificate and key: {cert: FILE, key: FILE}, or a list of pairs chosen by SNI."},
-    {.name = "proxy_protocol", .type = &flag_type, .unbuilt = true, .fallback = "false",
-     .doc = "Whether connections begin with a PROXY protocol header, version 1 or 2."},
+    {.name = "proxy_protocol", .type = &flag_type, INTO(proxy_protocol), .fallback = "false",
+     .example = "true", .also = "accept_proxy send_proxy",
+     .doc = "Whether connections begin with a PROXY protocol header, version 1 or 2, that says who "
+            "the client is. It is then required, and only peers that are in trusted_proxies may "
+            "send it: others are closed."},
     END,
 };
 #undef OWNER

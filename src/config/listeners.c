@@ -61,6 +61,21 @@ static bool is_taken(const struct plan *plan, const struct address *address)
     return false;
 }
 
+/* Nobody could connect to it: whoever may send the PROXY header is to be named. */
+static void check_proxies(struct compiler *compiler, const struct written_listen *written,
+                          const struct listener_spec *spec)
+{
+    const struct plan *plan = compiler->plan;
+    bool is_unix = spec->address.at.ss_family == AF_UNIX;
+    bool faulty = plan->n_trusted + plan->trust_unix < compiler->written->trusted_proxies.n;
+    if (!spec->proxy_protocol || faulty || (is_unix ? plan->trust_unix : plan->n_trusted > 0))
+        return;
+    fault(compiler->reading, written->proxy_protocol.at,
+          is_unix ? "name the balancers: trusted_proxies: [\"unix:\"]"
+                  : "name the balancers: trusted_proxies: [10.0.0.0/8]",
+          "\"proxy_protocol\" needs \"trusted_proxies\": nobody else may say who the client is");
+}
+
 static void compile_listener(struct compiler *compiler, const struct written_listen *written)
 {
     struct plan *plan = compiler->plan;
@@ -78,9 +93,11 @@ static void compile_listener(struct compiler *compiler, const struct written_lis
     if (spec.has_mode && spec.address.at.ss_family != AF_UNIX)
         fault(compiler->reading, written->mode.at, "delete it, or listen on unix:/run/corsd.sock",
               "\"mode\" is for unix sockets only");
+    spec.proxy_protocol = written->proxy_protocol.value;
     if (is_taken(plan, &spec.address))
         fault(compiler->reading, spec.place, NULL, "\"%.*s\" stands in listen twice",
               EXCERPT_ARG(spec.text));
+    check_proxies(compiler, written, &spec);
     plan->listeners[plan->n_listeners++] = spec;
 }
 
@@ -140,9 +157,9 @@ bool compile_listeners(struct compiler *compiler)
         take(compiler->reading, (written->trusted_proxies.n + 1) * sizeof *plan->trusted);
     if (!plan->listeners || !plan->trusted)
         return false;
-    for (size_t i = 0; i < written->listen.n; i++)
-        compile_listener(compiler, &listen[i]);
     for (size_t i = 0; i < written->trusted_proxies.n; i++)
         compile_network(compiler, &written->trusted_proxies.items[i]);
+    for (size_t i = 0; i < written->listen.n; i++)
+        compile_listener(compiler, &listen[i]);
     return true;
 }

@@ -74,6 +74,21 @@ ssize_t stream_read(struct stream *stream, void *bytes, size_t size)
     return n;
 }
 
+ssize_t stream_peek(struct stream *stream, void *bytes, size_t size)
+{
+    if (!stream->readable)
+        return -EAGAIN;
+    ssize_t n;
+    do
+        n = recv(stream->fd, bytes, size, MSG_PEEK);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    if (errno == EAGAIN)
+        stream->readable = false;
+    return -errno;
+}
+
 ssize_t stream_write(struct stream *stream, const struct iovec *parts, int n)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n};

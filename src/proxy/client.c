@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "corsd/base/owner.h"
+#include "corsd/net/proxy_protocol.h"
 #include "exchange.h"
 #include "record.h"
 
@@ -57,6 +58,76 @@ void client_close(struct client *client)
     if (client->exchange)
         exchange_abandon(client->exchange, CAUSE_STOPPED);
     end(client, false);
+}
+
+/* --- the PROXY header ------------------------------------------------------------------------- */
+
+static void set_address(struct client *client, const struct sockaddr *address)
+{
+    char ip[ADDRESS_TEXT];
+    if (address->sa_family == AF_INET6)
+        memcpy(&client->address.v6, address, sizeof client->address.v6);
+    else if (address->sa_family == AF_INET)
+        memcpy(&client->address.v4, address, sizeof client->address.v4);
+    else
+        client->address.any.sa_family = AF_UNIX;
+    memccpy(client->ip, address_ip_text(address, ip), 0, sizeof client->ip);
+}
+
+/* A peer is told of once; who speaks the protocol wrongly does so on every connection. */
+static void refuse_proxy(struct client *client, enum http_cause cause)
+{
+    struct loop *loop = client->loop;
+    const struct http_cause_row *row = &http_causes[cause];
+    bool news = crowd_is_news(loop->crowd, row->word, str_of(client->ip), timer_now_ms());
+    count(&loop->counters.causes[cause]);
+    log_line(loop->log, news ? LOG_WARN : LOG_DEBUG, "closed %s: %.*s: %.*s", client->ip,
+             STR_ARG(row->word), STR_ARG(row->prose));
+    end(client, false);
+}
+
+/* The header is there: who the client is, and whether there is room for it. */
+static bool take_source(struct client *client, const struct proxy_header *header)
+{
+    struct loop *loop = client->loop;
+    if (header->source == PROXY_SOURCE_ADDRESS)
+        set_address(client, (const struct sockaddr *)&header->client.at);
+    client->unknown = header->source == PROXY_SOURCE_UNKNOWN;
+    if (header->source != PROXY_SOURCE_ADDRESS ||
+        crowd_enter_known(loop->crowd, loop->use->plan, &client->address.any,
+                          &client->counted_alone))
+        return true;
+    count(&loop->counters.causes[CAUSE_TOO_MANY_OF_CLIENT]);
+    end(client, false);
+    return false;
+}
+
+/* It is looked at in the socket and taken out whole, so that what follows, TLS or a head, is found
+ * there from its first byte on. False: it has not come, or the client is gone. */
+static bool take_proxy_header(struct client *client)
+{
+    struct scratch *scratch = &client->loop->from_clients;
+    struct proxy_header header;
+    ssize_t n = stream_peek(&client->stream, scratch->p, PROXY_HEADER_MAX);
+    if (n == -EAGAIN)
+        return false;
+    if (n <= 0) { /* a balancer that looks whether the port is open */
+        end(client, false);
+        return false;
+    }
+    enum proxy_result result = proxy_header_read((struct str){scratch->p, (size_t)n}, &header);
+    if (result == PROXY_FAULT || (result == PROXY_MORE && client->stream.closing)) {
+        refuse_proxy(client, CAUSE_PROXY_HEADER);
+        return false;
+    }
+    client->stream.readable = result == PROXY_WHOLE; /* each new byte is an edge */
+    if (result == PROXY_MORE)
+        return false;
+    client->awaits_proxy = false;
+    if (stream_read(&client->stream, scratch->p, header.size) == (ssize_t)header.size)
+        return take_source(client, &header);
+    end(client, false);
+    return false;
 }
 
 /* --- lingering: a reset must not eat the answer (RFC 9112 §9.6) ------------------------------- */
@@ -174,6 +245,8 @@ void client_run(struct client *client)
         linger_on(client);
         return;
     }
+    if (client->awaits_proxy && !take_proxy_header(client))
+        return;
     for (int turn = 0; turn < EXCHANGES_A_TURN; turn++) {
         if (client->stream.fd < 0 || client->exchange || client->lingering)
             return;
@@ -238,6 +311,8 @@ static void on_time(struct timer *timer)
     loop_enter(client->loop);
     if (client->exchange)
         exchange_event(client->exchange, EVENT_TIMEOUT);
+    else if (client->awaits_proxy)
+        refuse_proxy(client, CAUSE_PROXY_HEADER_TIMEOUT);
     else if (client->reading && !client->lingering) {
         exchange_refuse(client, CAUSE_HEAD_TIMEOUT);
         if (client->stream.fd >= 0 && !client->exchange && !client->lingering)
@@ -248,10 +323,9 @@ static void on_time(struct timer *timer)
         end(client, false);
 }
 
-void client_create(struct loop *loop, int fd, const struct sockaddr *address, bool tls,
-                   bool counted_alone)
+void client_create(struct loop *loop, int fd, const struct sockaddr *address,
+                   struct listener_ways ways, bool counted_alone)
 {
-    char ip[ADDRESS_TEXT];
     struct client *client = calloc(1, sizeof *client);
     if (!client || stream_open(&client->stream, loop->base, fd, on_event) < 0) {
         if (!client)
@@ -263,15 +337,10 @@ void client_create(struct loop *loop, int fd, const struct sockaddr *address, bo
     client->stream.writable = true;
     client->timer.fire = on_time;
     client->loop = loop;
-    client->tls = tls;
+    client->tls = ways.tls;
+    client->awaits_proxy = ways.proxy_protocol;
     client->counted_alone = counted_alone;
-    if (address->sa_family == AF_INET6)
-        memcpy(&client->address.v6, address, sizeof client->address.v6);
-    else if (address->sa_family == AF_INET)
-        memcpy(&client->address.v4, address, sizeof client->address.v4);
-    else
-        client->address.any.sa_family = AF_UNIX;
-    memccpy(client->ip, address_ip_text(address, ip), 0, sizeof client->ip);
+    set_address(client, address);
     guard_init(&client->guard, GUARD_REQUEST);
     client->next = loop->clients;
     client->before = &loop->clients;
@@ -282,6 +351,10 @@ void client_create(struct loop *loop, int fd, const struct sockaddr *address, bo
     loop_wake_clock(loop);
     count(&loop->counters.connections);
     count(&loop->counters.connections_open);
+    const struct timeouts *timeouts = &plan_of(client)->timeouts;
     /* A connection that never says anything is as one whose head is late. */
-    timer_set(loop->timers, &client->timer, plan_of(client)->timeouts.idle);
+    timer_set(loop->timers, &client->timer,
+              client->awaits_proxy ? timeouts->header : timeouts->idle);
+    if (client->awaits_proxy && !plan_trusts(plan_of(client), address))
+        refuse_proxy(client, CAUSE_PROXY_UNTRUSTED);
 }

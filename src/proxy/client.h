@@ -21,6 +21,8 @@ struct client {
     } address;
     char ip[INET6_ADDRSTRLEN];
     bool tls, counted_alone;
+    bool awaits_proxy; /* its PROXY header is still to come */
+    bool unknown;      /* a balancer did not say who it is: `address` is the balancer's */
     bool reading;   /* a head has begun */
     bool served;    /* an exchange was had */
     bool lingering; /* all was said; what still comes is dropped */
@@ -29,8 +31,8 @@ struct client {
 };
 
 /* Takes over an accepted socket; closes it where that fails. */
-void client_create(struct loop *loop, int fd, const struct sockaddr *address, bool tls,
-                   bool counted_alone);
+void client_create(struct loop *loop, int fd, const struct sockaddr *address,
+                   struct listener_ways ways, bool counted_alone);
 /* Goes on reading heads and running exchanges until it must wait; the client may be gone then. */
 void client_run(struct client *client);
 enum client_end { CLIENT_KEEPS, CLIENT_CLOSES, CLIENT_LINGERS, CLIENT_ABORTS };

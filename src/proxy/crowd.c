@@ -116,14 +116,26 @@ static void leave_alone(struct crowd *crowd, const struct sockaddr *peer)
     pthread_mutex_unlock(&crowd->lock);
 }
 
+bool crowd_enter_known(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
+                       bool *counted_alone)
+{
+    uint64_t limit = plan->limits.connections_per_client;
+    bool counts = limit && peer->sa_family != AF_UNIX;
+    *counted_alone = counts && enter_alone(crowd, limit, peer);
+    return *counted_alone == counts;
+}
+
+void crowd_enter_unknown(struct crowd *crowd)
+{
+    __atomic_fetch_add(&crowd->connections, 1, __ATOMIC_RELAXED);
+}
+
 bool crowd_enter(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
                  bool *counted_alone)
 {
-    uint64_t limit = plan->limits.connections_per_client;
-    *counted_alone = limit && peer->sa_family != AF_UNIX;
-    if (*counted_alone && !enter_alone(crowd, limit, peer))
+    if (!crowd_enter_known(crowd, plan, peer, counted_alone))
         return false;
-    __atomic_fetch_add(&crowd->connections, 1, __ATOMIC_RELAXED);
+    crowd_enter_unknown(crowd);
     return true;
 }
 

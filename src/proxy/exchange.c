@@ -811,7 +811,8 @@ static void decide(struct exchange *ex, struct str bytes)
     struct head head = {.fields = loop->fields, .cap = loop->n_fields};
     struct peer peer = {.address = &client->address.any,
                         .ip = client->ip,
-                        .trusted = plan_trusts(ex->use->plan, &client->address.any),
+                        .trusted = !client->unknown &&
+                                   plan_trusts(ex->use->plan, &client->address.any),
                         .tls = client->tls};
     enum http_cause cause = message_parse_request(&head, bytes);
     if (cause) {

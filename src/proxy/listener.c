@@ -21,7 +21,7 @@ struct listener {
     enum listener_share share;
     uint64_t said_ms;   /* when a pause was last told */
     int fd;
-    bool tls;
+    struct listener_ways ways;
 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -104,9 +104,13 @@ static void resume(struct timer *timer)
 static void take(struct listener *listener, int fd, const struct sockaddr *address)
 {
     struct loop *loop = listener->loop;
-    bool alone;
-    if (crowd_enter(loop->crowd, loop->use->plan, address, &alone)) {
-        client_create(loop, fd, address, listener->tls, alone);
+    bool alone = false;
+    /* Behind a balancer the clients are counted, not the balancer: once they are known. */
+    if (listener->ways.proxy_protocol)
+        crowd_enter_unknown(loop->crowd);
+    if (listener->ways.proxy_protocol ||
+        crowd_enter(loop->crowd, loop->use->plan, address, &alone)) {
+        client_create(loop, fd, address, listener->ways, alone);
         return;
     }
     count(&loop->counters.causes[CAUSE_TOO_MANY_OF_CLIENT]);
@@ -160,13 +164,13 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     accept_some(listener, ACCEPTS_A_TURN);
 }
 
-bool loop_listen(struct loop *loop, int fd, enum listener_share share, bool tls)
+bool loop_listen(struct loop *loop, int fd, enum listener_share share, struct listener_ways ways)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return false;
     assert(fd >= 0);
-    *listener = (struct listener){.loop = loop, .fd = fd, .share = share, .tls = tls};
+    *listener = (struct listener){.loop = loop, .fd = fd, .share = share, .ways = ways};
     listener->timer.fire = resume;
     if (event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_accept, listener) <
             0 ||

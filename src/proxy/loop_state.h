@@ -77,6 +77,10 @@ void listeners_stop(struct loop *loop); /* at once */
 /* crowd.c. Counts a new connection; false: its client has too many (it is not counted then). */
 bool crowd_enter(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
                  bool *counted_alone);
+/* Counts a connection whose client is not known yet, and later its client. */
+void crowd_enter_unknown(struct crowd *crowd);
+bool crowd_enter_known(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
+                       bool *counted_alone);
 void crowd_leave(struct crowd *crowd, const struct sockaddr *peer, bool counted_alone);
 /* What one loop takes for news may have been told by another. */
 bool crowd_is_news(struct crowd *crowd, struct str a, struct str b, uint64_t now_ms);

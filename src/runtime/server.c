@@ -141,7 +141,8 @@ static bool give_sockets(struct server *server, unsigned worker)
                                     : worker + 1 < server->n_workers ? LISTENER_SHARED
                                                                      : LISTENER_SHARED_LAST;
         int *socket = shared ? &sockets[0] : &sockets[worker];
-        if (!worker_listen(server->workers[worker], *socket, share, false))
+        struct listener_ways ways = {.proxy_protocol = server->listeners[i].proxy_protocol};
+        if (!worker_listen(server->workers[worker], *socket, share, ways))
             return false;
         if (share != LISTENER_SHARED)
             *socket = -1; /* the worker's now */

@@ -97,9 +97,10 @@ struct worker *worker_create(const struct log *log, struct crowd *crowd, struct 
     return worker;
 }
 
-bool worker_listen(struct worker *worker, int fd, enum listener_share share, bool tls)
+bool worker_listen(struct worker *worker, int fd, enum listener_share share,
+                   struct listener_ways ways)
 {
-    return loop_listen(worker->loop, fd, share, tls);
+    return loop_listen(worker->loop, fd, share, ways);
 }
 
 bool worker_start(struct worker *worker, unsigned number)

@@ -9,7 +9,8 @@ struct worker;
 struct worker *worker_create(const struct log *log, struct crowd *crowd, struct fleet *fleet,
                              struct plan *plan);
 /* Before worker_start: sockets to accept from; see loop_listen for whose they are then. */
-MUST_USE bool worker_listen(struct worker *worker, int fd, enum listener_share share, bool tls);
+MUST_USE bool worker_listen(struct worker *worker, int fd, enum listener_share share,
+                            struct listener_ways ways);
 MUST_USE bool worker_start(struct worker *worker, unsigned number);
 
 /* From the main thread, while it runs; each returns at once. */

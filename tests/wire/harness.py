@@ -830,7 +830,8 @@ class Corsd:
         end = time.monotonic() + 20
         with open(self.file, encoding="utf-8") as text:
             addresses = yaml.safe_load(text)["listen"]
-        for address in [addresses] if isinstance(addresses, str) else addresses:
+        for address in addresses if isinstance(addresses, list) else [addresses]:
+            address = address if isinstance(address, str) else address["address"]
             while not self.listens(address):
                 assert time.monotonic() < end, f"corsd does not listen on {address}:\n{self.log}"
                 time.sleep(0.005)

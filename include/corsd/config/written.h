@@ -17,7 +17,7 @@ struct items { /* of a list, or of a map of names */
 
 struct written_listen {
     struct spec_text address;
-    struct number mode;
+    struct number mode, proxy_protocol;
 };
 
 struct written_upstream {

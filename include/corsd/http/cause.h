@@ -73,6 +73,10 @@
     CAUSE(TUNNEL_ENDED, "tunnel_ended", 0, "the tunnel ended")                                     \
     CAUSE(TUNNEL_IDLE, "tunnel_idle", 0, "the tunnel was silent too long")                         \
     CAUSE(TOO_MANY_OF_CLIENT, "too_many_of_client", 0, "the client has too many connections open") \
+    CAUSE(PROXY_UNTRUSTED, "proxy_untrusted", 0,                                                   \
+          "a peer that is not in trusted_proxies spoke to a port with proxy_protocol")             \
+    CAUSE(PROXY_HEADER, "proxy_header", 0, "the connection did not begin with a PROXY header")     \
+    CAUSE(PROXY_HEADER_TIMEOUT, "proxy_header_timeout", 0, "the PROXY header took too long")       \
     CAUSE(STOPPED, "stopped", 0, "the proxy stopped before the exchange ended")
 
 enum http_cause {

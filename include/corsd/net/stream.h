@@ -28,6 +28,8 @@ void stream_close(struct stream *stream); /* fine for a closed one */
 void stream_abort(struct stream *stream);
 /* Bytes read; 0 at the end; -EAGAIN when drained; another negative errno when broken. */
 ssize_t stream_read(struct stream *stream, void *bytes, size_t size);
+/* What the socket itself holds, left where it is; 0 where it ended without a byte. Else as read. */
+ssize_t stream_peek(struct stream *stream, void *bytes, size_t size);
 /* Bytes written, maybe fewer than given; -EAGAIN; another negative errno when broken. */
 ssize_t stream_write(struct stream *stream, const struct iovec *parts, int n);
 /* Ends our side; the peer may go on. */

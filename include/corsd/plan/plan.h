@@ -12,6 +12,7 @@ struct listener_spec {
     struct address address;
     bool has_mode;
     unsigned mode; /* of a unix socket's file, e.g. 0660 */
+    bool proxy_protocol; /* connections begin with a PROXY header */
     const void *place;
 };
 

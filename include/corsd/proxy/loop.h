@@ -30,8 +30,13 @@ void loop_refresh(struct loop *loop);
 /* Whose a listening socket is: a drain accepts what is queued and closes with nothing between, so
  * that no connection is lost. Where loops share one, the last goes on until the others are deaf. */
 enum listener_share { LISTENER_OWN, LISTENER_SHARED, LISTENER_SHARED_LAST };
+/* How its connections begin: the PROXY header comes before TLS where both are. */
+struct listener_ways {
+    bool tls, proxy_protocol;
+};
 /* Accepts on this socket (non-blocking, listening), which is the loop's unless LISTENER_SHARED. */
-MUST_USE bool loop_listen(struct loop *loop, int fd, enum listener_share share, bool tls);
+MUST_USE bool loop_listen(struct loop *loop, int fd, enum listener_share share,
+                          struct listener_ways ways);
 /* health_path says from now on that others should be asked. */
 void loop_unready(struct loop *loop);
 /* Stops accepting, ends idle connections, lets the others finish. */
