@@ -29,7 +29,7 @@ static uint64_t keep_alive_hint(const struct head *head)
         if (str_eq_nocase(str_trim(name), STR("timeout")) && str_to_u64(str_trim(item), &seconds))
             return seconds;
     }
-    return 0;
+    return UINT64_MAX;
 }
 
 static bool server_keeps_alive(const struct head *head, const struct response *response)

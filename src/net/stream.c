@@ -114,12 +114,13 @@ void stream_shut_down(struct stream *stream)
 
 int stream_probe(struct stream *stream)
 {
-    char byte;
+    int error =
+        0; /* a reset stands behind the bytes that came before it: peeking would see these */
+    socklen_t size = sizeof error;
     if (stream->fd < 0)
         return -EBADF;
-    ssize_t n = recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
-        stream->error = errno;
+    if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error)
+        stream->error = error;
     return -stream->error;
 }
 

@@ -71,10 +71,8 @@ static void unlink_timer(struct timer *timer)
     timer->before = NULL;
 }
 
-void timer_set(struct timers *timers, struct timer *timer, uint64_t ms)
+static void set(struct timers *timers, struct timer *timer, uint32_t now, uint64_t ticks)
 {
-    uint64_t ticks = ms / TICK_MS + 2; /* one for what is left of this tick, one to round up */
-    uint32_t now = tick_now();
     timer->due = now + (ticks < INT32_MAX ? (uint32_t)ticks : INT32_MAX);
     if (timer->before && !is_before(timer->due, timer->queued))
         return;
@@ -83,6 +81,18 @@ void timer_set(struct timers *timers, struct timer *timer, uint64_t ms)
     else if (!timers->waits)
         timers->now = now; /* nothing waits: the wheel may have stood still for long */
     queue(timers, timer);
+}
+
+void timer_set(struct timers *timers, struct timer *timer, uint64_t ms)
+{
+    /* One tick for what is left of this one, one to round up. */
+    set(timers, timer, tick_now(), ms / TICK_MS + 2);
+}
+
+void timer_set_at(struct timers *timers, struct timer *timer, uint64_t at_ms)
+{
+    uint64_t now = timer_now_ms() / TICK_MS, due = at_ms / TICK_MS + 1;
+    set(timers, timer, (uint32_t)now, due > now ? due - now : 0);
 }
 
 void timer_stop(struct timer *timer)

@@ -135,9 +135,8 @@ static bool take_proxy_header(struct client *client)
 /* Each byte renews the wait, up to a limit in all. */
 static void rest_of_linger(struct client *client)
 {
-    uint64_t now = timer_now_ms(),
-             left = client->linger_end_ms > now ? client->linger_end_ms - now : 0;
-    timer_set(client->loop->timers, &client->timer, left < LINGER_MS ? left : LINGER_MS);
+    uint64_t at = timer_now_ms() + LINGER_MS, end = client->linger_end_ms;
+    timer_set_at(client->loop->timers, &client->timer, at < end ? at : end);
 }
 
 static void linger_on(struct client *client)

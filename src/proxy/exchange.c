@@ -13,6 +13,7 @@
 
 enum {
     SPARE_MAX = 128,
+    HEADS_A_TURN = 16, /* interim ones, and reads of a head */
     /* An edge that brings bytes and a reset at once looks like one that brings bytes: whoever still
      * waits after so long within a message looks again. */
     PROBE_MS = 100,
@@ -54,11 +55,21 @@ static struct exchange *create(struct client *client)
     return ex;
 }
 
+/* What the server has not taken of a request that nobody means any more must not wait for it in the
+ * kernel, megabytes maybe. */
+static void leave_server(struct exchange *ex)
+{
+    if (ex->conn && ex->up.held)
+        conn_abort(ex->conn);
+    else if (ex->conn)
+        conn_close(ex->conn);
+    ex->conn = NULL;
+}
+
 static void destroy(struct exchange *ex)
 {
     struct loop *loop = ex->loop;
-    if (ex->conn)
-        conn_close(ex->conn);
+    leave_server(ex);
     if (ex->server)
         server_drop(ex->server);
     if (ex->upstream)
@@ -151,9 +162,7 @@ static enum stage answer(struct exchange *ex)
 static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
 {
     log_failure(ex, cause, error);
-    if (ex->conn)
-        conn_close(ex->conn);
-    ex->conn = NULL;
+    leave_server(ex);
     if (ex->answered || !http_causes[cause].status)
         return done(ex, cause,
                     ex->response.sent_as == BODY_UNTIL_CLOSE ? CLIENT_ABORTS : CLIENT_CLOSES);
@@ -223,10 +232,16 @@ static enum stage answer_on(struct exchange *ex, enum occasion event)
     return answered(ex, send_down(ex, (struct str){0}));
 }
 
+static bool is_sent(const struct exchange *ex)
+{
+    return ex->up_broken || (ex->head_sent && ex->up.state == RELAY_DONE);
+}
+
 /* A client's end while nobody reads it: half-closed is fine, it still waits for its answer. */
 static bool is_gone(struct exchange *ex, enum occasion event)
 {
-    return event == EVENT_CLIENT && stream_probe(&ex->client->stream) < 0;
+    bool unread = is_sent(ex) || !ex->head_sent || ex->up.state == RELAY_ON_SINK;
+    return event == EVENT_CLIENT && unread && stream_probe(&ex->client->stream) < 0;
 }
 
 static enum stage connect_on(struct exchange *ex, enum occasion event)
@@ -245,11 +260,6 @@ static enum stage connect_on(struct exchange *ex, enum occasion event)
 }
 
 /* --- the request on its way ------------------------------------------------------------------- */
-
-static bool is_sent(const struct exchange *ex)
-{
-    return ex->up_broken || (ex->head_sent && ex->up.state == RELAY_DONE);
-}
 
 /* Moves what can be moved of the request. STAGES: nothing ended by it. */
 static enum stage send_request(struct exchange *ex)
@@ -292,17 +302,29 @@ static bool may_retry(const struct exchange *ex)
            inbox_is_empty(&ex->conn->inbox) && (!ex->up.written || is_idempotent(ex));
 }
 
-/* The connection ended before a whole head came: n is 0 or a negative errno. */
-static enum stage lost(struct exchange *ex, ssize_t n)
+/* The connection is of no use before a whole head came. */
+static enum stage retry_or_fail(struct exchange *ex, enum http_cause cause, int error)
 {
     if (!may_retry(ex))
-        return fail(ex, n ? CAUSE_UPSTREAM_RESET : CAUSE_UPSTREAM_CLOSED, (int)-n);
+        return fail(ex, cause, error);
     conn_close(ex->conn);
     ex->conn = NULL;
     relay_finish(&ex->up);
     ex->retried = true;
     count(&ex->loop->counters.retries);
     return connect_server(ex);
+}
+
+/* The connection ended: n is 0 or a negative errno. */
+static enum stage lost(struct exchange *ex, ssize_t n)
+{
+    return retry_or_fail(ex, n ? CAUSE_UPSTREAM_RESET : CAUSE_UPSTREAM_CLOSED, (int)-n);
+}
+
+/* What came cannot be this request's answer: it is somebody else's, or none. */
+static enum stage spoke_unasked(struct exchange *ex)
+{
+    return retry_or_fail(ex, CAUSE_UPSTREAM_UNASKED, 0);
 }
 
 static enum http_cause cause_of_guard(const struct guard *guard)
@@ -363,6 +385,10 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
     if (!ex->interim)
         relay_begin(&ex->down, (struct body){0}, BODY_NONE, RELAY_ON_SINK);
     ex->interim = true;
+    if (head.status == 100 && !ex->continued) {
+        ex->continued = true;
+        ex->up.since_ms = timer_now_ms(); /* from now on it is the client that is waited for */
+    }
     if (!ex->decision.minor)
         return STAGE_AWAIT; /* RFC 9110 §15.2: HTTP/1.0 knows no 1xx */
     enum relay_state state = relay_send(&ex->down, &ex->client->stream, buf_str(&loop->out));
@@ -419,7 +445,12 @@ static enum stage read_head(struct exchange *ex)
     enum stage stage = STAGE_AWAIT;
     struct str head;
     size_t raw;
-    while (stage == STAGE_AWAIT) {
+    for (int turn = 0; stage == STAGE_AWAIT; turn++) {
+        if (turn == HEADS_A_TURN) {
+            loop_again(ex->loop,
+                       ex->client); /* a flood: others have their turn, and its deadline */
+            return STAGE_AWAIT;
+        }
         if (client_lags(ex))
             return STAGE_AWAIT;
         if (conn->guard.at == inbox_str(&conn->inbox).n) {
@@ -441,8 +472,10 @@ static enum stage read_head(struct exchange *ex)
 
 static enum stage await_on(struct exchange *ex, enum occasion event)
 {
-    if (is_sent(ex) && is_gone(ex, event))
+    if (is_gone(ex, event))
         return client_gone(ex);
+    if (ex->conn->unasked)
+        return spoke_unasked(ex);
     enum stage stage = send_request(ex);
     return stage == STAGES ? read_head(ex) : stage;
 }
@@ -488,7 +521,7 @@ static enum stage relay_on(struct exchange *ex, enum occasion event)
 {
     struct loop *loop = ex->loop;
     struct relay_tools tools = loop_tools(loop, &loop->from_servers);
-    if (is_sent(ex) && is_gone(ex, event))
+    if (is_gone(ex, event))
         return client_gone(ex);
     enum stage stage = send_request(ex);
     if (stage != STAGES)
@@ -551,7 +584,10 @@ static enum stage begin_tunnel(struct exchange *ex)
 
 static enum stage tunnel_on(struct exchange *ex, enum occasion event)
 {
-    (void)event;
+    /* A client that the server does not read is not read either: its reset would not be seen. */
+    if (event == EVENT_CLIENT && ex->up.state == RELAY_ON_SINK &&
+        stream_probe(&ex->client->stream) < 0)
+        return done(ex, CAUSE_TUNNEL_ENDED, CLIENT_CLOSES);
     return tunnelled(ex, move_tunnel(ex, (struct str){0}));
 }
 
@@ -577,7 +613,8 @@ static uint64_t response_timeout(const struct exchange *ex)
 static struct deadline request_deadline(const struct exchange *ex, struct deadline none)
 {
     const struct plan *plan = plan_of(ex);
-    if (ex->decision.expects_continue && !ex->interim && !ex->up.took) /* it waits for the server */
+    if (ex->decision.expects_continue && !ex->continued &&
+        !ex->up.took) /* it waits for the server */
         return earlier(none, ex->stage_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
     uint64_t client = relay_client_deadline(&ex->up, plan->timeouts.body, plan->limits.min_rate);
     struct deadline deadline = earlier(none, client, CAUSE_BODY_TIMEOUT);
@@ -612,8 +649,8 @@ static struct deadline deadline_of(const struct exchange *ex)
         return earlier(none, ex->stage_ms + ex->decision.route->upstream->connect_timeout_ms,
                        CAUSE_UPSTREAM_CONNECT_TIMEOUT);
     case STAGE_AWAIT:
-        if (ex->down.held)
-            return earlier(none, ex->down.since_ms + plan->timeouts.body, CAUSE_CLIENT_STALLED);
+        if (ex->down.held) /* whoever takes interim heads slowly does not put off what follows */
+            none = earlier(none, ex->down.since_ms + plan->timeouts.body, CAUSE_CLIENT_STALLED);
         if (is_sent(ex))
             return earlier(none, ex->sent_ms + response_timeout(ex), CAUSE_UPSTREAM_TIMEOUT);
         return request_deadline(ex, none);
@@ -654,14 +691,12 @@ static enum stage probe(struct exchange *ex)
 static void arm(struct exchange *ex)
 {
     struct deadline deadline = deadline_of(ex);
-    uint64_t now = timer_now_ms();
     if (wants_probe(ex))
         deadline = earlier(deadline, last_move(ex) + PROBE_MS, CAUSE_NONE);
     if (deadline.at_ms == UINT64_MAX)
         timer_stop(&ex->client->timer);
     else
-        timer_set(ex->loop->timers, &ex->client->timer,
-                  deadline.at_ms > now ? deadline.at_ms - now : 0);
+        timer_set_at(ex->loop->timers, &ex->client->timer, deadline.at_ms);
 }
 
 /* The client's turn came to its deadline: silent, too slow, or fine after all. */

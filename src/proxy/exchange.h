@@ -44,6 +44,7 @@ struct exchange {
     bool up_broken;             /* the server takes no more; its answer is read all the same */
     bool answered;              /* a final response's head is on its way to the client */
     bool interim;               /* a 1xx came: the server is at work */
+    bool continued;             /* 100 was among them: the client's body is to come */
     bool retried, closing;      /* closing: the client's connection ends after the answer */
     bool wants_access;
     unsigned status, server_status;

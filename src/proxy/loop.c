@@ -261,6 +261,11 @@ struct loop *loop_create(struct event_base *base, const struct log *log, struct 
     return loop;
 }
 
+uint64_t *loop_turns(struct loop *loop)
+{
+    return &loop->turn;
+}
+
 void loop_destroy(struct loop *loop)
 {
     if (!loop)

@@ -28,6 +28,7 @@ struct retired {
 
 struct loop {
     struct event_base *base;
+    uint64_t turn;           /* counted by who runs the base, from 1 */
     const struct log *log;
     struct crowd *crowd;
     struct fleet *fleet;

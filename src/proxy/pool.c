@@ -9,7 +9,6 @@
 #include "corsd/base/owner.h"
 #include "exchange.h"
 
-/* A server that closes after N idle seconds must not be raced to it (DESIGN §1, idle_timeout). */
 enum { HINT_MARGIN_MS = 1000 };
 
 static struct conn *of_stream(struct stream *stream)
@@ -35,16 +34,29 @@ static void unpool(struct conn *conn)
     conn->server->n_idle--;
 }
 
-void conn_close(struct conn *conn)
+static void end(struct conn *conn, bool abort)
 {
     if (conn->stream.fd < 0)
         return;
     unpool(conn);
     timer_stop(&conn->timer);
     inbox_finish(&conn->inbox);
-    stream_close(&conn->stream);
+    if (abort)
+        stream_abort(&conn->stream);
+    else
+        stream_close(&conn->stream);
     conn->exchange = NULL;
     loop_retire(conn->server->upstream->loop, &conn->retired, release);
+}
+
+void conn_close(struct conn *conn)
+{
+    end(conn, false);
+}
+
+void conn_abort(struct conn *conn)
+{
+    end(conn, true);
 }
 
 /* An idle connection has nothing to say: whatever comes ends it (DESIGN §3 "Bytes left over"). */
@@ -53,9 +65,12 @@ static void on_event(struct stream *stream, short what)
     struct conn *conn = of_stream(stream);
     struct loop *loop = conn->server->upstream->loop;
     loop_enter(loop);
-    if (conn->exchange)
+    if (conn->exchange) {
+        /* What this turn's wait found was there before the request that this turn sent. */
+        if (conn->taken_turn == loop->turn && (what & (EV_READ | EV_CLOSED)))
+            conn->unasked = true;
         exchange_event(conn->exchange, EVENT_SERVER);
-    else if (what & (EV_READ | EV_CLOSED))
+    } else if (what & (EV_READ | EV_CLOSED))
         conn_close(conn);
 }
 
@@ -74,6 +89,8 @@ struct conn *conn_take(struct server *server, uint64_t fresh_ms)
     if (!conn || (fresh_ms && timer_now_ms() - conn->idle_since_ms >= fresh_ms))
         return NULL;
     unpool(conn);
+    const struct loop *loop = server->upstream->loop;
+    conn->taken_turn = conn->pooled_turn == loop->turn ? 0 : loop->turn;
     conn->used = true;
     guard_init(&conn->guard, GUARD_RESPONSE);
     return conn;
@@ -132,13 +149,20 @@ static bool is_silent(struct conn *conn)
     return true;
 }
 
+/* A server that closes after so many idle seconds must not be raced to it (DESIGN §1). */
+static uint64_t pause_within(uint64_t idle_ms, uint64_t hint_s)
+{
+    if (hint_s > idle_ms / 1000 + 1)
+        return idle_ms; /* whatever it is: no product of it is taken */
+    uint64_t hint_ms = hint_s ? hint_s * 1000 - HINT_MARGIN_MS : 0;
+    return hint_ms < idle_ms ? hint_ms : idle_ms;
+}
+
 void conn_give_back(struct conn *conn, uint64_t hint_s)
 {
     struct server *server = conn->server;
     const struct upstream *upstream = server->upstream;
-    uint64_t idle_ms = upstream->idle_timeout_ms, now = timer_now_ms();
-    if (hint_s && hint_s * 1000 - HINT_MARGIN_MS < idle_ms)
-        idle_ms = hint_s * 1000 - HINT_MARGIN_MS;
+    uint64_t idle_ms = pause_within(upstream->idle_timeout_ms, hint_s), now = timer_now_ms();
     bool old = upstream->max_age_ms && now - conn->born_ms >= upstream->max_age_ms;
     if (!server_is_current(server) || upstream->loop->draining || !is_silent(conn) || !idle_ms ||
         old || server->n_idle >= upstream->max_idle) {
@@ -147,6 +171,7 @@ void conn_give_back(struct conn *conn, uint64_t hint_s)
     }
     conn->exchange = NULL;
     conn->idle_since_ms = now;
+    conn->pooled_turn = upstream->loop->turn;
     conn->next = server->idle;
     conn->before = &server->idle;
     if (conn->next)

@@ -12,13 +12,17 @@ struct conn { /* to a server */
     struct exchange *exchange;  /* NULL: idle, in the pool */
     struct conn *next, **before; /* in the pool */
     uint64_t idle_since_ms, born_ms;
+    uint64_t pooled_turn, taken_turn; /* of the loop; taken_turn 0: fresh, or pooled in that turn */
     bool connecting, used;      /* used: had an exchange before this one */
+    bool unasked;               /* the server spoke, or ended, before it was asked */
 };
 
 /* A pooled connection, idle under `fresh_ms` (0: whatever its age), or NULL. */
 struct conn *conn_take(struct server *server, uint64_t fresh_ms);
 /* A new one, connecting. NULL: *error says why (negative errno). */
 struct conn *conn_open(struct server *server, int *error);
-/* Back into the pool, or closed where it cannot be used again. hint_s: the server's Keep-Alive. */
+/* Back into the pool, or closed where it cannot be used again. hint_s: the server's Keep-Alive,
+ * UINT64_MAX: none. */
 void conn_give_back(struct conn *conn, uint64_t hint_s);
 void conn_close(struct conn *conn);
+void conn_abort(struct conn *conn); /* by a reset: the kernel keeps nothing of what was written */

@@ -1,4 +1,4 @@
-/* A pthread around event_base_dispatch(), woken by an eventfd. */
+/* A pthread around event_base_loop(), woken by an eventfd. */
 #include "thread.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@ struct thread {
     void (*on_bell)(void *owner);
     void *owner;
     pthread_t thread;
+    uint64_t *turns, uncounted; /* turns: the owner's, or the field beside it */
     bool started;
     /* Atomic, of any thread. */
     bool stops, ended;
@@ -52,6 +53,7 @@ struct thread *thread_create(void (*bell)(void *owner), void *owner)
         return NULL;
     thread->on_bell = bell;
     thread->owner = owner;
+    thread->turns = &thread->uncounted;
     thread->base = create_base();
     thread->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!thread->base || thread->bell_fd < 0 ||
@@ -69,10 +71,17 @@ struct event_base *thread_base(struct thread *thread)
     return thread->base;
 }
 
+void thread_count_turns(struct thread *thread, uint64_t *turns)
+{
+    thread->turns = turns;
+}
+
 static void *run(void *arg)
 {
     struct thread *thread = arg;
-    event_base_dispatch(thread->base);
+    do
+        ++*thread->turns;
+    while (event_base_loop(thread->base, EVLOOP_ONCE) == 0 && !event_base_got_break(thread->base));
     __atomic_store_n(&thread->ended, true, __ATOMIC_RELEASE);
     return NULL;
 }

@@ -12,6 +12,8 @@ struct thread;
  * together. NULL: no memory or descriptors. */
 MUST_USE struct thread *thread_create(void (*on_bell)(void *owner), void *owner);
 struct event_base *thread_base(struct thread *thread);
+/* Counts its turns there, each a wait for events and what they bring; before thread_start. */
+void thread_count_turns(struct thread *thread, uint64_t *turns);
 /* The name is seen in ps and debuggers: 15 bytes at most. */
 MUST_USE bool thread_start(struct thread *thread, const char *name);
 

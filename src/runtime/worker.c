@@ -93,6 +93,7 @@ struct worker *worker_create(const struct log *log, struct crowd *crowd, struct 
     worker->bell.ring = ring;
     worker->fleet = fleet;
     fleet_add_bell(fleet, &worker->bell);
+    thread_count_turns(worker->thread, loop_turns(worker->loop));
     event_assign(&worker->check, thread_base(worker->thread), -1, 0, on_check, worker);
     return worker;
 }

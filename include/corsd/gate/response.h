@@ -15,7 +15,7 @@ struct response {
     enum body_kind sent_as;  /* as the client gets it */
     bool server_keep_alive;  /* the backend's connection may be used again after the body */
     bool close;              /* the client's connection ends after it */
-    uint64_t keep_alive_s;   /* the backend's Keep-Alive: timeout; 0: it said none */
+    uint64_t keep_alive_s;   /* the backend's Keep-Alive: timeout; UINT64_MAX: it said none */
     bool event_stream;       /* text/event-stream: silence is no fault */
 };
 

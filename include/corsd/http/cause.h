@@ -53,6 +53,7 @@
           "the backend's headers are too large")                                                   \
     CAUSE(UPSTREAM_BAD_UPGRADE, "upstream_bad_upgrade", 502,                                       \
           "the backend changed the protocol unasked")                                              \
+    CAUSE(UPSTREAM_UNASKED, "upstream_unasked", 502, "the backend spoke before it was asked")      \
     CAUSE(UPSTREAM_BARE_LF, "upstream_bare_lf", 502,                                               \
           "the backend ends lines by LF alone (accept_bare_lf: true would take that)")             \
     CAUSE(UPSTREAM_CUT, "upstream_cut", 0, "the backend cut its answer short")                     \

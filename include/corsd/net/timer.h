@@ -19,6 +19,9 @@ struct timers *timers_create(struct event_base *base);
 void timers_destroy(struct timers *timers);
 /* Fires in ms from now, at most two ticks late and never early; replaces what was set before. */
 void timer_set(struct timers *timers, struct timer *timer, uint64_t ms);
+/* The same at a time of timer_now_ms(). For deadlines that stand: set anew ever so often they are
+ * not put off, as they would be by what rounding adds to `ms` counted from each now. */
+void timer_set_at(struct timers *timers, struct timer *timer, uint64_t at_ms);
 void timer_stop(struct timer *timer);
 static inline bool timer_waits(const struct timer *timer)
 {

@@ -20,6 +20,8 @@ void crowd_destroy(struct crowd *crowd);
 MUST_USE struct loop *loop_create(struct event_base *base, const struct log *log,
                                   struct crowd *crowd, struct fleet *fleet, struct plan *plan,
                                   const uint64_t seed[2]);
+/* Where whoever runs the base counts its turns, so that a loop can tell what one wait found. */
+uint64_t *loop_turns(struct loop *loop);
 /* Ends every connection and frees all. */
 void loop_destroy(struct loop *loop);
 /* New exchanges use this plan from now on; pools of unchanged upstreams live on. False out of

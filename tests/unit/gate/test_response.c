@@ -367,15 +367,16 @@ static const struct {
     uint64_t keep_alive_s;
     bool event_stream;
 } hint_rows[] = {
-    {"", 0, false},
+    {"", UINT64_MAX, false},
+    {"|Keep-Alive: timeout=0", 0, false},
     {"|Keep-Alive: timeout=5, max=100", 5, false},
     {"|Keep-Alive: max=100, Timeout = 60", 60, false},
-    {"|Keep-Alive: timeout=x", 0, false},
-    {"|Keep-Alive: timeouts=5", 0, false},
-    {"|Content-Type: text/event-stream", 0, true},
-    {"|Content-Type: Text/Event-Stream ; charset=utf-8", 0, true},
-    {"|Content-Type: text/event-streams", 0, false},
-    {"|Content-Type: text/plain", 0, false},
+    {"|Keep-Alive: timeout=x", UINT64_MAX, false},
+    {"|Keep-Alive: timeouts=5", UINT64_MAX, false},
+    {"|Content-Type: text/event-stream", UINT64_MAX, true},
+    {"|Content-Type: Text/Event-Stream ; charset=utf-8", UINT64_MAX, true},
+    {"|Content-Type: text/event-streams", UINT64_MAX, false},
+    {"|Content-Type: text/plain", UINT64_MAX, false},
 };
 
 /* Whatever was found, it is the backend's fault. */

@@ -116,6 +116,37 @@ Test(timer, pushed_back_again_and_again)
     end();
 }
 
+Test(timer, a_time_that_stands_is_not_put_off)
+{
+    for (uint64_t phase = 0; phase < TICK; phase++) {
+        struct probe probe = PROBE;
+        begin();
+        pass_until(phase, 1);
+        uint64_t at = timer_now_ms() + 1000;
+        for (uint64_t ms = phase; !probe.times && ms < phase + 2000; ms++) {
+            timer_set_at(timers, &probe.timer, at); /* something happens every ms */
+            pass_until(ms + 1, 1);
+        }
+        timer_stop(&probe.timer);
+        cr_expect_eq(probe.times, 1);
+        cr_expect_geq(probe.fired_at, phase + 1000, "never early");
+        cr_expect_leq(probe.fired_at, phase + 1000 + 2 * TICK, "late: %lu",
+                      (unsigned long)(probe.fired_at - phase - 1000));
+        end();
+    }
+}
+
+Test(timer, a_time_that_has_passed)
+{
+    struct probe probe = PROBE;
+    begin();
+    pass_until(500, 1);
+    timer_set_at(timers, &probe.timer, timer_now_ms() - 100);
+    pass_until(500 + 2 * TICK, 1);
+    cr_expect_eq(probe.times, 1);
+    end();
+}
+
 Test(timer, brought_forward)
 {
     struct probe probe = PROBE, other = PROBE;
