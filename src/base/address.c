@@ -127,6 +127,15 @@ uint16_t address_port(const struct sockaddr *at)
     return at->sa_family == AF_INET6 ? ntohs(as_v6(at)->sin6_port) : 0;
 }
 
+void address_set_port(struct address *address, uint16_t port)
+{
+    void *at = &address->at;
+    if (address->at.ss_family == AF_INET)
+        ((struct sockaddr_in *)at)->sin_port = htons(port);
+    else if (address->at.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)at)->sin6_port = htons(port);
+}
+
 char *address_text(const struct sockaddr *at, socklen_t size, char out[ADDRESS_TEXT])
 {
     char ip[ADDRESS_TEXT];

@@ -39,6 +39,7 @@ char *address_text(const struct sockaddr *at, socklen_t size, char out[ADDRESS_T
 char *address_ip_text(const struct sockaddr *at, char out[ADDRESS_TEXT]);
 bool address_eq(const struct address *a, const struct address *b);
 uint16_t address_port(const struct sockaddr *at); /* host byte order; 0 for unix */
+void address_set_port(struct address *address, uint16_t port); /* of an IP address */
 
 struct cidr {
     uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */

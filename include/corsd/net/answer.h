@@ -1,13 +1,14 @@
-/* What is learned of a name's addresses in one family, from a DNS answer or the hosts file, as corsd
- * takes it: usable ones only, sorted, none twice, bounded; a time to live within bounds. Pure. */
+/* What is learned of a name's addresses in one family, from a DNS answer or the hosts file, as
+ * corsd takes it: usable ones only, sorted, none twice, bounded; a time to live within bounds.
+ * Pure. */
 #pragma once
 #include "corsd/base/address.h"
 
 enum {
-    ANSWER_MAX = 64,        /* addresses; of more the lowest are taken, so that the choice is stable */
+    ANSWER_MAX = 64,    /* addresses; of more the lowest: a choice that is stable */
     TTL_MIN_S = 1,
     TTL_MAX_S = 3600,
-    TTL_UNKNOWN_S = 30,     /* of what has none: the hosts file, an answer without addresses */
+    TTL_UNKNOWN_S = 30, /* of what has none: the hosts file, an answer without addresses */
 };
 
 struct answer {

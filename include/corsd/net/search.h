@@ -1,5 +1,5 @@
-/* Which names a short one may stand for: resolv.conf's search list, in its order. Walked here rather
- * than by the DNS library, so that the IPv4 and IPv6 addresses of a host come from one name. Pure.
+/* Which names a short one may stand for: resolv.conf's search list, in its order. Walked here
+ * rather than by the DNS library, so that both IPv4 and IPv6 addresses come from one name. Pure.
  * Source: resolv.conf(5): search, domain, ndots, LOCALDOMAIN, RES_OPTIONS. */
 #pragma once
 #include "corsd/base/str.h"

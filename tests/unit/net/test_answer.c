@@ -126,7 +126,8 @@ static const struct {
     {"an empty file", "", "api", "", false},
     {"spaces before", "   10.0.0.1 api\n", "api", "10.0.0.1", true},
     {"an empty name is in no line", "10.0.0.1 api\n10.0.0.1\n", "", "", false},
-    {"a word too long for an address", "10.0.0.1111111111111111111111111111111111111111111111 api", "api", "", false},
+    {"a word too long for an address", "10.0.0.1111111111111111111111111111111111111111111111 api",
+     "api", "", false},
 };
 
 Test(answer, hosts)
