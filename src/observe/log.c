@@ -15,17 +15,21 @@ enum { LINE_MAX_BYTES = 2048 };
 int log_open(struct log *out, struct str output, enum log_level level)
 {
     char path[4096];
-    struct log log = {.fd = STDERR_FILENO, .level = level};
-    if (!str_eq(output, STR("stderr"))) {
+    struct log log = {.level = level};
+    if (str_eq(output, STR("stderr"))) {
+        log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        if (log.fd < 0 && errno == EBADF) /* started without: nobody listens */
+            log.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        log.bare = getenv("JOURNAL_STREAM") != NULL;
+    } else {
         if (output.n >= sizeof path)
             return -ENAMETOOLONG;
         memcpy(path, output.p, output.n);
         path[output.n] = 0;
         log.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-        if (log.fd < 0)
-            return -errno;
-    } else
-        log.bare = getenv("JOURNAL_STREAM") != NULL;
+    }
+    if (log.fd < 0)
+        return -errno;
     *out = log;
     return 0;
 }
@@ -35,6 +39,15 @@ void log_close(struct log *log)
     if (log->fd > STDERR_FILENO)
         close(log->fd);
     log->fd = STDERR_FILENO;
+}
+
+void log_replace(struct log *log, struct log *fresh)
+{
+    if (log->fd > STDERR_FILENO)
+        dup3(fresh->fd, log->fd, O_CLOEXEC);
+    __atomic_store_n(&log->bare, fresh->bare, __ATOMIC_RELAXED);
+    log_set_level(log, (enum log_level)fresh->level);
+    log_close(fresh);
 }
 
 /* Up to PIPE_BUF bytes a pipe takes whole or not at all (pipe(7)), so threads do not mix. */
@@ -86,7 +99,7 @@ void log_line(const struct log *log, enum log_level level, const char *format, .
     va_end(args);
     if (n < 0)
         return;
-    size_t to = prefix(line, sizeof line, level, log->bare);
+    size_t to = prefix(line, sizeof line, level, __atomic_load_n(&log->bare, __ATOMIC_RELAXED));
     for (const char *p = text; *p && to + 6 < sizeof line; p++) {
         unsigned char c = (unsigned char)*p;
         if (c < 0x20 || c == 0x7f)

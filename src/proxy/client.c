@@ -323,7 +323,7 @@ static void on_time(struct timer *timer)
 }
 
 void client_create(struct loop *loop, int fd, const struct sockaddr *address,
-                   struct listener_ways ways, bool counted_alone)
+                   const struct listener_spec *spec, bool counted_alone)
 {
     struct client *client = calloc(1, sizeof *client);
     if (!client || stream_open(&client->stream, loop->base, fd, on_event) < 0) {
@@ -336,8 +336,8 @@ void client_create(struct loop *loop, int fd, const struct sockaddr *address,
     client->stream.writable = true;
     client->timer.fire = on_time;
     client->loop = loop;
-    client->tls = ways.tls;
-    client->awaits_proxy = ways.proxy_protocol;
+    client->tls = spec->tls;
+    client->awaits_proxy = spec->proxy_protocol;
     client->counted_alone = counted_alone;
     set_address(client, address);
     guard_init(&client->guard, GUARD_REQUEST);

@@ -32,7 +32,7 @@ struct client {
 
 /* Takes over an accepted socket; closes it where that fails. */
 void client_create(struct loop *loop, int fd, const struct sockaddr *address,
-                   struct listener_ways ways, bool counted_alone);
+                   const struct listener_spec *spec, bool counted_alone);
 /* Goes on reading heads and running exchanges until it must wait; the client may be gone then. */
 void client_run(struct client *client);
 enum client_end { CLIENT_KEEPS, CLIENT_CLOSES, CLIENT_LINGERS, CLIENT_ABORTS };

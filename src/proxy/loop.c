@@ -182,6 +182,7 @@ bool loop_take_plan(struct loop *loop, struct plan *plan)
         loop->out.max = loop->trailers.max = loop->repaired.max = most;
     if (old && !old->exchanges)
         plan_use_destroy(old);
+    loop_enter(loop); /* an idle loop has no next event that would free what was retired */
     return true;
 }
 
@@ -315,17 +316,12 @@ void loop_unready(struct loop *loop)
 
 void loop_drain(struct loop *loop)
 {
-    listeners_drain(loop, false);
+    listeners_leave(loop);
     loop->draining = true;
     for (struct client *client = loop->clients, *next; client; client = next) {
         next = client->next;
         drain_client(client);
     }
-}
-
-void loop_drain_last(struct loop *loop)
-{
-    listeners_drain(loop, true);
 }
 
 bool loop_listens(const struct loop *loop)

@@ -72,9 +72,9 @@ struct relay_tools loop_tools(struct loop *loop, struct scratch *scratch);
 
 /* The Date line is renewed only while somebody is connected: an idle process sleeps. */
 void loop_wake_clock(struct loop *loop);
-/* listener.c. Accepts all that is queued and closes; `last`: those too that others shared. */
-void listeners_drain(struct loop *loop, bool last);
-void listeners_stop(struct loop *loop); /* at once */
+/* listener.c. Each is shut, emptied and let go; at once, with whoever waits. */
+void listeners_leave(struct loop *loop);
+void listeners_stop(struct loop *loop);
 /* crowd.c. Counts a new connection; false: its client has too many (it is not counted then). */
 bool crowd_enter(struct crowd *crowd, const struct plan *plan, const struct sockaddr *peer,
                  bool *counted_alone);

@@ -9,9 +9,16 @@
 #include <event2/event_struct.h>
 #include "corsd/base/owner.h"
 #include "corsd/proxy/fleet.h"
+#include "corsd/proxy/listener.h"
 #include "thread.h"
 
-enum { ORDER_DRAIN = 1, ORDER_UNREADY = 2, ORDER_DRAIN_LAST = 4, CHECK_MS = 20 };
+enum { ORDER_DRAIN = 1, ORDER_UNREADY = 2, CHECK_MS = 20 };
+
+struct letter { /* a plan and where it listens, with references */
+    struct plan *plan;
+    size_t n;
+    struct listen_item items[];
+};
 
 struct worker {
     struct thread *thread;
@@ -21,10 +28,44 @@ struct worker {
     struct event check;
     /* The mailbox: written by the main thread, emptied by the worker. */
     pthread_mutex_t lock;
-    struct plan *plan; /* the next one, with a reference; NULL: none */
+    struct letter *letter; /* unread; NULL: none */
     unsigned orders;
-    int deaf; /* atomic */
 };
+
+/* --- letters ---------------------------------------------------------------------------------- */
+
+static struct letter *letter_create(struct plan *plan, const struct listen_item *items, size_t n)
+{
+    struct letter *letter = malloc(sizeof *letter + n * sizeof *items);
+    if (!letter)
+        return NULL;
+    *letter = (struct letter){.plan = plan_ref(plan), .n = n};
+    for (size_t i = 0; i < n; i++)
+        letter->items[i] = (struct listen_item){listen_socket_ref(items[i].socket), items[i].spec};
+    return letter;
+}
+
+static void letter_destroy(struct letter *letter)
+{
+    if (!letter)
+        return;
+    for (size_t i = 0; i < letter->n; i++)
+        listen_socket_unref(letter->items[i].socket);
+    plan_unref(letter->plan);
+    free(letter);
+}
+
+/* Out of memory the old plan goes on, and its listeners with it. */
+static void obey(struct worker *worker, struct letter *letter)
+{
+    if (loop_take_plan(worker->loop, letter->plan)) {
+        bool all = loop_listen(worker->loop, letter->items, letter->n, letter->plan);
+        (void)all; /* it has said which are missing */
+    }
+    letter_destroy(letter);
+}
+
+/* --- in the thread ---------------------------------------------------------------------------- */
 
 static void check_drained(struct worker *worker)
 {
@@ -46,32 +87,28 @@ static void read_mail(void *arg)
 {
     struct worker *worker = arg;
     pthread_mutex_lock(&worker->lock);
-    struct plan *plan = worker->plan;
+    struct letter *letter = worker->letter;
     unsigned orders = worker->orders;
-    worker->plan = NULL;
+    worker->letter = NULL;
     worker->orders = 0;
     pthread_mutex_unlock(&worker->lock);
-    if (plan) {
-        bool taken = loop_take_plan(worker->loop, plan);
-        (void)taken; /* out of memory: the old plan goes on */
-        plan_unref(plan);
-    }
+    if (letter)
+        obey(worker, letter);
     loop_refresh(worker->loop);
     if (orders & ORDER_UNREADY)
         loop_unready(worker->loop);
     if (orders & ORDER_DRAIN) {
         loop_drain(worker->loop);
-        __atomic_store_n(&worker->deaf, 1, __ATOMIC_RELEASE);
         check_drained(worker);
     }
-    if (orders & ORDER_DRAIN_LAST)
-        loop_drain_last(worker->loop);
 }
 
 static void ring(struct bell *bell)
 {
     thread_ring(OWNER_OF(bell, struct worker, bell)->thread);
 }
+
+/* --- in the main thread ----------------------------------------------------------------------- */
 
 struct worker *worker_create(const struct log *log, struct crowd *crowd, struct fleet *fleet,
                              struct plan *plan)
@@ -98,12 +135,6 @@ struct worker *worker_create(const struct log *log, struct crowd *crowd, struct 
     return worker;
 }
 
-bool worker_listen(struct worker *worker, int fd, enum listener_share share,
-                   struct listener_ways ways)
-{
-    return loop_listen(worker->loop, fd, share, ways);
-}
-
 bool worker_start(struct worker *worker, unsigned number)
 {
     char name[16];
@@ -111,23 +142,27 @@ bool worker_start(struct worker *worker, unsigned number)
     return thread_start(worker->thread, name);
 }
 
-static void order(struct worker *worker, unsigned orders, struct plan *plan)
+static void order(struct worker *worker, unsigned orders, struct letter *letter)
 {
+    struct letter *unread = NULL;
     pthread_mutex_lock(&worker->lock);
     worker->orders |= orders;
-    struct plan *unread = NULL;
-    if (plan) {
-        unread = worker->plan;
-        worker->plan = plan_ref(plan);
+    if (letter) {
+        unread = worker->letter;
+        worker->letter = letter;
     }
     pthread_mutex_unlock(&worker->lock);
-    plan_unref(unread);
+    letter_destroy(unread);
     thread_ring(worker->thread);
 }
 
-void worker_take_plan(struct worker *worker, struct plan *plan)
+bool worker_take_plan(struct worker *worker, struct plan *plan, const struct listen_item *items,
+                      size_t n)
 {
-    order(worker, 0, plan);
+    struct letter *letter = letter_create(plan, items, n);
+    if (letter)
+        order(worker, 0, letter);
+    return letter;
 }
 
 void worker_unready(struct worker *worker)
@@ -138,16 +173,6 @@ void worker_unready(struct worker *worker)
 void worker_drain(struct worker *worker)
 {
     order(worker, ORDER_DRAIN, NULL);
-}
-
-void worker_drain_last(struct worker *worker)
-{
-    order(worker, ORDER_DRAIN_LAST, NULL);
-}
-
-bool worker_is_deaf(const struct worker *worker)
-{
-    return __atomic_load_n(&worker->deaf, __ATOMIC_ACQUIRE);
 }
 
 bool worker_has_ended(const struct worker *worker)
@@ -163,7 +188,7 @@ void worker_destroy(struct worker *worker)
     if (worker->fleet)
         fleet_remove_bell(worker->fleet, &worker->bell);
     loop_destroy(worker->loop);
-    plan_unref(worker->plan);
+    letter_destroy(worker->letter);
     if (event_initialized(&worker->check))
         event_del(&worker->check);
     thread_destroy(worker->thread);

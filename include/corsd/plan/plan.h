@@ -9,7 +9,10 @@
 
 struct listener_spec {
     struct str text; /* as written, for log and messages */
-    struct address address;
+    struct address address; /* family AF_UNSPEC where it is passed */
+    bool passed;            /* by systemd; one of that name, or all that no other listener names */
+    struct str passed_name;
+    bool tls;
     bool has_mode;
     unsigned mode; /* of a unix socket's file, e.g. 0660 */
     bool proxy_protocol; /* connections begin with a PROXY header */

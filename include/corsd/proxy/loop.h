@@ -6,6 +6,7 @@
 #include "corsd/observe/log.h"
 
 struct event_base;
+struct listen_socket;
 struct loop;
 struct plan;
 struct crowd;
@@ -29,22 +30,21 @@ void loop_destroy(struct loop *loop);
 MUST_USE bool loop_take_plan(struct loop *loop, struct plan *plan);
 /* A bell rang: something of the fleet may have changed. */
 void loop_refresh(struct loop *loop);
-/* Whose a listening socket is: a drain accepts what is queued and closes with nothing between, so
- * that no connection is lost. Where loops share one, the last goes on until the others are deaf. */
-enum listener_share { LISTENER_OWN, LISTENER_SHARED, LISTENER_SHARED_LAST };
-/* How its connections begin: the PROXY header comes before TLS where both are. */
-struct listener_ways {
-    bool tls, proxy_protocol;
+/* A socket, and by which of the plan's listeners it is served. */
+struct listen_item {
+    struct listen_socket *socket;
+    size_t spec;
 };
-/* Accepts on this socket (non-blocking, listening), which is the loop's unless LISTENER_SHARED. */
-MUST_USE bool loop_listen(struct loop *loop, int fd, enum listener_share share,
-                          struct listener_ways ways);
+/* From now on the loop accepts from exactly these, as the plan says. Sockets it accepted from before
+ * are kept where they are among them; the others are shut, emptied and let go, so that nobody who
+ * has connected is lost. Takes references of its own. False where one could not be added. */
+MUST_USE bool loop_listen(struct loop *loop, const struct listen_item *items, size_t n,
+                          struct plan *plan);
 /* health_path says from now on that others should be asked. */
 void loop_unready(struct loop *loop);
-/* Stops accepting, ends idle connections, lets the others finish. */
+/* Lets its sockets go (see loop_listen), ends idle connections, lets the others finish. */
 void loop_drain(struct loop *loop);
-/* The other loops are deaf: what is LISTENER_SHARED_LAST is emptied and closed too. */
-void loop_drain_last(struct loop *loop);
+/* Some socket is not yet let go. */
 bool loop_listens(const struct loop *loop);
 /* Open connections of clients. */
 size_t loop_clients(const struct loop *loop);
