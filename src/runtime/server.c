@@ -241,7 +241,7 @@ static void raise_descriptors(void)
     }
 }
 
-/* Sockets that systemd passed and that no listener is about would have connections wait for ever. */
+/* Connections to a socket that systemd passed and no listener takes would wait for ever. */
 static void say_unused(const struct server *server)
 {
     for (size_t i = 0; i < server->passed.n; i++)

@@ -12,8 +12,7 @@ struct log {
 /* output: "stderr", or a path that is appended to. Negative errno; *out on 0 only. */
 MUST_USE int log_open(struct log *out, struct str output, enum log_level level);
 void log_close(struct log *log);
-/* What was opened takes the place of what is there; `fresh` is used up. Threads may write meanwhile.
- */
+/* What was opened takes the place of what is there; `fresh` is used up. Threads may write then. */
 void log_replace(struct log *log, struct log *fresh);
 /* Control bytes in the text become \xNN; the line ends at 2 KiB. Any thread. */
 void log_line(const struct log *log, enum log_level level, const char *format, ...)

@@ -10,11 +10,11 @@ struct listen_socket {
     int refs;    /* atomic */
 };
 
-/* Binds a socket (non-blocking), which does not listen yet. `share`: SO_REUSEPORT, one such socket a
- * worker. A stale unix socket file is replaced. Returns the descriptor or a negative errno. */
+/* Binds a socket (non-blocking), which does not listen yet. `share`: SO_REUSEPORT, one such socket
+ * a worker. A stale unix socket file is replaced. Returns the descriptor or a negative errno. */
 int listener_bind(const struct listener_spec *spec, const struct address *address, bool share);
 /* Listens, unless it was passed and does so already; one reference. The descriptor is its own from
  * here on. NULL: *error is a negative errno, and it is closed. */
 MUST_USE struct listen_socket *listen_socket_open(int fd, bool passed, int *error);
 struct listen_socket *listen_socket_ref(struct listen_socket *socket); /* any thread */
-void listen_socket_unref(struct listen_socket *socket);                /* any thread; NULL is fine */
+void listen_socket_unref(struct listen_socket *socket); /* any thread; fine for NULL */

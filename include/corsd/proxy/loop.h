@@ -35,9 +35,10 @@ struct listen_item {
     struct listen_socket *socket;
     size_t spec;
 };
-/* From now on the loop accepts from exactly these, as the plan says. Sockets it accepted from before
- * are kept where they are among them; the others are shut, emptied and let go, so that nobody who
- * has connected is lost. Takes references of its own. False where one could not be added. */
+/* From now on the loop accepts from exactly these, as the plan says. Sockets it accepted from
+ * before are kept where they are among them; the others are shut, emptied and let go, so that
+ * nobody who has connected is lost. Takes references of its own. False where one could not be
+ * added. */
 MUST_USE bool loop_listen(struct loop *loop, const struct listen_item *items, size_t n,
                           struct plan *plan);
 /* health_path says from now on that others should be asked. */
