@@ -15,6 +15,7 @@
 enum { ORDER_DRAIN = 1, ORDER_UNREADY = 2, CHECK_MS = 20 };
 
 struct letter { /* a plan and where it listens, with references */
+    struct letter *next;
     struct plan *plan;
     size_t n;
     struct listen_item items[];
@@ -28,7 +29,7 @@ struct worker {
     struct event check;
     /* The mailbox: written by the main thread, emptied by the worker. */
     pthread_mutex_t lock;
-    struct letter *letter; /* unread; NULL: none */
+    struct letter *letters, **last; /* unread; each is read, so that each socket is emptied */
     unsigned orders;
 };
 
@@ -47,8 +48,6 @@ static struct letter *letter_create(struct plan *plan, const struct listen_item 
 
 static void letter_destroy(struct letter *letter)
 {
-    if (!letter)
-        return;
     for (size_t i = 0; i < letter->n; i++)
         listen_socket_unref(letter->items[i].socket);
     plan_unref(letter->plan);
@@ -87,13 +86,17 @@ static void read_mail(void *arg)
 {
     struct worker *worker = arg;
     pthread_mutex_lock(&worker->lock);
-    struct letter *letter = worker->letter;
+    struct letter *letters = worker->letters;
     unsigned orders = worker->orders;
-    worker->letter = NULL;
+    worker->letters = NULL;
+    worker->last = &worker->letters;
     worker->orders = 0;
     pthread_mutex_unlock(&worker->lock);
-    if (letter)
+    while (letters) {
+        struct letter *letter = letters;
+        letters = letter->next;
         obey(worker, letter);
+    }
     loop_refresh(worker->loop);
     if (orders & ORDER_UNREADY)
         loop_unready(worker->loop);
@@ -118,6 +121,7 @@ struct worker *worker_create(const struct log *log, struct crowd *crowd, struct 
     if (!worker)
         return NULL;
     pthread_mutex_init(&worker->lock, NULL);
+    worker->last = &worker->letters;
     ssize_t n = getrandom(seed, sizeof seed, 0);
     (void)n; /* a worse seed makes worse ids, no more */
     worker->thread = thread_create(read_mail, worker);
@@ -144,15 +148,13 @@ bool worker_start(struct worker *worker, unsigned number)
 
 static void order(struct worker *worker, unsigned orders, struct letter *letter)
 {
-    struct letter *unread = NULL;
     pthread_mutex_lock(&worker->lock);
     worker->orders |= orders;
     if (letter) {
-        unread = worker->letter;
-        worker->letter = letter;
+        *worker->last = letter;
+        worker->last = &letter->next;
     }
     pthread_mutex_unlock(&worker->lock);
-    letter_destroy(unread);
     thread_ring(worker->thread);
 }
 
@@ -188,7 +190,11 @@ void worker_destroy(struct worker *worker)
     if (worker->fleet)
         fleet_remove_bell(worker->fleet, &worker->bell);
     loop_destroy(worker->loop);
-    letter_destroy(worker->letter);
+    while (worker->letters) {
+        struct letter *letter = worker->letters;
+        worker->letters = letter->next;
+        letter_destroy(letter);
+    }
     if (event_initialized(&worker->check))
         event_del(&worker->check);
     thread_destroy(worker->thread);
