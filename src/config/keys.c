@@ -370,9 +370,12 @@ static const struct key root_keys[] = {
      .doc = "Networks, or unix: for unix sockets, whose X-Forwarded-* headers are believed. The "
             "client is then the rightmost address that is not among them."},
     {.name = "forwarded", .type = &choice_type, INTO(forwarded), .choices = "x rfc7239 both off",
-     .later = "rfc7239 both", .fallback = "x", .example = "off", .also = "x_forwarded_for",
+     .fallback = "x", .example = "both", .also = "x_forwarded_for",
      .doc = "Headers that tell the backend about the client: x for X-Forwarded-For, -Proto and "
-            "-Host, off for none. What untrusted clients sent of them is removed either way."},
+            "-Host, rfc7239 for Forwarded, both, or off for none. Of trusted_proxies the same kind "
+            "is read, and the other removed; with both the two have to agree, else neither is "
+            "believed; with off what they sent passes as it came. What untrusted clients sent of "
+            "them is removed either way."},
     {.name = "via", .type = &flag_type, INTO(via), .fallback = "true", .example = "false",
      .doc = "Whether Via is added. Some backends do not compress when they see it (nginx: "
             "gzip_proxied)."},

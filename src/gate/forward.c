@@ -1,11 +1,14 @@
 /* Which request fields pass, which go, and which are added. */
 #include "corsd/gate/forward.h"
 #include "corsd/http/edit.h"
+#include "corsd/http/forwarded.h"
 
 enum pass {
     PASSES,
     HOP,        /* for this connection only: always dropped */
     FROM_PROXY, /* passes from trusted peers only */
+    OF_X,       /* passes where X-Forwarded-* are believed */
+    OF_RFC7239, /* passes where Forwarded is */
     REWRITTEN,  /* dropped or kept by a step of its own below */
 };
 
@@ -14,7 +17,7 @@ static const uint8_t passes[FIELD_COUNT] = {
     [FIELD_HOST] = REWRITTEN,
     [FIELD_EXPECT] = REWRITTEN,
     [FIELD_UPGRADE] = HOP,
-    [FIELD_FORWARDED] = FROM_PROXY,
+    [FIELD_FORWARDED] = OF_RFC7239,
     [FIELD_X_REAL_IP] = FROM_PROXY,
     [FIELD_CONNECTION] = HOP,
     [FIELD_KEEP_ALIVE] = HOP,
@@ -26,10 +29,10 @@ static const uint8_t passes[FIELD_COUNT] = {
     [FIELD_X_ORIGINAL_URL] = FROM_PROXY,
     [FIELD_X_FORWARDED_FOR] = REWRITTEN,
     [FIELD_PROXY_CONNECTION] = HOP,
-    [FIELD_X_FORWARDED_HOST] = FROM_PROXY,
+    [FIELD_X_FORWARDED_HOST] = OF_X,
     [FIELD_TRANSFER_ENCODING] = REWRITTEN,
-    [FIELD_X_FORWARDED_PROTO] = FROM_PROXY,
-    [FIELD_X_FORWARDED] = FROM_PROXY,
+    [FIELD_X_FORWARDED_PROTO] = OF_X,
+    [FIELD_X_FORWARDED] = OF_X,
     [FIELD_PROXY_AUTHENTICATE] = HOP,
     [FIELD_PROXY_AUTHORIZATION] = HOP,
     [FIELD_PROXY_AUTHENTICATION_INFO] = HOP,
@@ -62,12 +65,27 @@ static bool can_be_named(enum field_id id)
     }
 }
 
-static void drop_hops(struct gate *gate, struct head *head, bool trusted)
+/* The kinds of fields that do not pass, a bit each. What nobody is believed of, whoever sent it, is
+ * not passed on as if it were ours. */
+static unsigned kinds_to_drop(const struct gate *gate, const struct proxies *proxies, bool trusted)
+{
+    unsigned kinds = 1u << HOP;
+    if (trusted && gate->plan->forwarded == FORWARDED_OFF)
+        return kinds; /* nothing is ours: what the proxy says stays its own */
+    if (!proxies->x)
+        kinds |= 1u << OF_X;
+    if (!proxies->rfc7239)
+        kinds |= 1u << OF_RFC7239;
+    if (!proxies->x && !proxies->rfc7239)
+        kinds |= 1u << FROM_PROXY;
+    return kinds;
+}
+
+static void drop_hops(struct gate *gate, struct head *head, unsigned kinds)
 {
     for (size_t i = 0; i < head->n; i++) {
         struct field *field = &head->fields[i];
-        enum pass pass = (enum pass)passes[field->id];
-        if (pass == HOP || (pass == FROM_PROXY && !trusted))
+        if (kinds >> passes[field->id] & 1)
             field->dropped = true;
         gate->twins += field->id == FIELD_TWIN;
     }
@@ -190,13 +208,23 @@ static size_t request_id(struct buf *out, struct gate *gate, struct head *head)
     return value.n;
 }
 
-/* X-Forwarded-For grows by the peer where the peer is trusted, else begins with it. */
-static void forwarded_for(struct buf *out, struct head *head, const struct peer *peer)
+/* What the proxies said of the client is handed on in both kinds where only one told it. */
+static bool tells_client(const struct decision *decision, const struct field *chain)
+{
+    return !chain && decision->proxies.client.n;
+}
+
+/* X-Forwarded-For grows by the peer where the peer is believed, else begins with it. */
+static void forwarded_for(struct buf *out, struct head *head, const struct peer *peer,
+                          const struct decision *decision)
 {
     const struct field *field = head_field(head, FIELD_X_FORWARDED_FOR);
-    drop_all(head, FIELD_X_FORWARDED_FOR);
     buf_add(out, STR("X-Forwarded-For: "));
-    for (; peer->trusted && field; field = head_next(head, field)) {
+    if (tells_client(decision, field)) {
+        buf_add(out, decision->proxies.client);
+        buf_add(out, STR(", "));
+    }
+    for (; decision->proxies.x && field; field = head_next(head, field)) {
         if (!field->value.n)
             continue;
         buf_add(out, field->value);
@@ -206,21 +234,57 @@ static void forwarded_for(struct buf *out, struct head *head, const struct peer 
     buf_add(out, STR("\r\n"));
 }
 
+static struct str scheme_of(const struct peer *peer)
+{
+    return peer->tls ? STR("https") : STR("http");
+}
+
+static void x_forwarded(struct buf *out, struct head *head, const struct peer *peer,
+                        const struct decision *decision)
+{
+    const struct proxies *proxies = &decision->proxies;
+    forwarded_for(out, head, peer, decision);
+    if (!proxies->x || !head_has(head, FIELD_X_FORWARDED_PROTO))
+        edit_field(out, STR("X-Forwarded-Proto"),
+                   proxies->proto.n ? proxies->proto : scheme_of(peer));
+    if (decision->host.size && (!proxies->x || !head_has(head, FIELD_X_FORWARDED_HOST)))
+        edit_field(out, STR("X-Forwarded-Host"),
+                   proxies->host.n ? proxies->host : decision->host_text);
+}
+
+/* Forwarded grows by an element that says what this hop saw. */
+static void rfc7239(struct buf *out, struct head *head, const struct peer *peer,
+                    const struct decision *decision)
+{
+    const struct proxies *proxies = &decision->proxies;
+    const struct field *field = head_field(head, FIELD_FORWARDED);
+    buf_add(out, STR("Forwarded: "));
+    if (tells_client(decision, field)) {
+        forwarded_add(out, proxies->client, proxies->host, proxies->proto);
+        buf_add(out, STR(", "));
+    }
+    for (; proxies->rfc7239 && field; field = head_next(head, field)) {
+        if (!field->value.n)
+            continue;
+        buf_add(out, field->value);
+        buf_add(out, STR(", "));
+    }
+    forwarded_add(out, str_of(peer->ip), decision->host_text, scheme_of(peer));
+    buf_add(out, STR("\r\n"));
+}
+
 static void forwarded(struct buf *out, const struct gate *gate, struct head *head,
                       const struct peer *peer, const struct decision *decision)
 {
-    bool add = gate->plan->forwarded == FORWARDED_X || gate->plan->forwarded == FORWARDED_BOTH;
-    if (!add) {
-        if (!peer->trusted)
-            drop_all(head, FIELD_X_FORWARDED_FOR);
-        return;
+    enum forwarded kind = gate->plan->forwarded;
+    if (kind != FORWARDED_OFF || !peer->trusted)
+        drop_all(head, FIELD_X_FORWARDED_FOR);
+    if (kind == FORWARDED_X || kind == FORWARDED_BOTH)
+        x_forwarded(out, head, peer, decision);
+    if (kind == FORWARDED_RFC7239 || kind == FORWARDED_BOTH) {
+        drop_all(head, FIELD_FORWARDED);
+        rfc7239(out, head, peer, decision);
     }
-    forwarded_for(out, head, peer);
-    if (!peer->trusted || !head_has(head, FIELD_X_FORWARDED_PROTO))
-        buf_add(out, peer->tls ? STR("X-Forwarded-Proto: https\r\n")
-                               : STR("X-Forwarded-Proto: http\r\n"));
-    if (decision->host.size && (!peer->trusted || !head_has(head, FIELD_X_FORWARDED_HOST)))
-        edit_field(out, STR("X-Forwarded-Host"), decision->host_text);
 }
 
 /* RFC 9112 §3.2.1: a backend gets the origin form; an absolute form without path is "/", or "*". */
@@ -241,7 +305,7 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
                   const struct decision *decision, struct str authority, struct str *id)
 {
     request_line(out, head, decision);
-    drop_hops(gate, head, peer->trusted);
+    drop_hops(gate, head, kinds_to_drop(gate, &decision->proxies, peer->trusted));
     host(out, head, decision, authority);
     framing(out, head, decision);
     expect(head, decision);
@@ -258,33 +322,9 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
         *id = (struct str){out->p + id_end - id_size, id_size};
 }
 
-struct str gate_client(const struct plan *plan, const struct peer *peer, const struct head *head)
+struct str gate_client(const struct decision *decision, const struct peer *peer)
 {
-    struct str client = str_of(peer->ip);
-    size_t n = head_count(head, FIELD_X_FORWARDED_FOR);
-    if (!peer->trusted)
-        return client;
-    /* From the last field's last item to the first's first, as long as each is a trusted proxy. */
-    while (n-- > 0) {
-        const struct field *field = head_field(head, FIELD_X_FORWARDED_FOR);
-        for (size_t i = 0; i < n; i++)
-            field = head_next(head, field);
-        struct str rest = field->value;
-        while (rest.n) {
-            size_t comma = str_rfind(rest, ',');
-            struct str item = str_trim(comma < rest.n ? str_from(rest, comma + 1) : rest);
-            struct address address;
-            rest.n = comma < rest.n ? comma : 0;
-            if (!item.n)
-                continue;
-            if (!address_of_ip(item, 0, &address))
-                return client; /* not an address: what stands left of it is nobody's word */
-            client = item;
-            if (!plan_trusts(plan, (const struct sockaddr *)&address.at))
-                return client;
-        }
-    }
-    return client;
+    return decision->proxies.client.n ? decision->proxies.client : str_of(peer->ip);
 }
 
 /* RFC 9110 §6.5.1: names without an id of their own that a trailer may not bear. */

@@ -142,17 +142,12 @@ static enum site site_of(const struct head *head)
     return str_eq(value, STR("none")) ? SITE_NONE : SITE_OTHER;
 }
 
-/* The scheme the page used, where it is known: our own TLS, or a trusted proxy's word. */
-static struct str scheme_of(const struct head *head, const struct peer *peer)
+/* The scheme the page used, where it is known: a trusted proxy's word, or our own TLS. */
+static struct str scheme_of(const struct proxies *proxies, const struct peer *peer)
 {
-    struct str word = head_value(head, FIELD_X_FORWARDED_PROTO);
-    if (peer->tls)
-        return STR("https");
-    if (peer->trusted && str_eq_nocase(word, STR("https")))
-        return STR("https");
-    if (peer->trusted && str_eq_nocase(word, STR("http")))
-        return STR("http");
-    return (struct str){0};
+    if (proxies->proto.n) /* where a proxy speaks TLS to us, its client may not have */
+        return proxies->proto;
+    return peer->tls ? STR("https") : (struct str){0};
 }
 
 /* The lines of Access-Control-Request-Headers as the engine wants them; false out of memory. */
@@ -186,7 +181,7 @@ static bool facts(const struct head *head, const struct peer *peer, struct arena
         return false;
     cors->origin = out->origin;
     cors->site = site_of(head);
-    cors->scheme = scheme_of(head, peer);
+    cors->scheme = scheme_of(&out->proxies, peer);
     cors->has_credentials = head_has(head, FIELD_COOKIE) || head_has(head, FIELD_AUTHORIZATION);
     if (head->method_id != METHOD_OPTIONS)
         return true;
@@ -275,6 +270,8 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
     out->method = head->method_id;
     out->minor = head->minor;
     out->keep_alive = keeps_alive(head);
+    if (peer->trusted)
+        gate_proxies(gate->plan, peer, head, &out->proxies);
     enum http_cause cause = read_head(gate, head, out);
     out->policy = out->route ? out->route->policy : gate->plan->default_policy;
     if (!facts(head, peer, arena, out)) {

@@ -878,6 +878,7 @@ void exchange_begin(struct client *client)
         /* What looks into the head's bytes must not be looked at any more. */
         memset(&ex->decision.cors, 0, sizeof ex->decision.cors);
         memset(&ex->decision.target, 0, sizeof ex->decision.target);
+        memset(&ex->decision.proxies, 0, sizeof ex->decision.proxies);
         ex->decision.host_text = (struct str){0};
         inbox_take(&client->inbox, guard->at);
         exchange_step(ex, EVENT_ENTER);

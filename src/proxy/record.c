@@ -90,7 +90,7 @@ void record_head(struct exchange *ex, const struct head *head, const struct peer
     if (!plan->log.query)
         path = str_head(path, str_find(path, '?'));
     facts->trace = arena_copy(&ex->arena, trace_id(head_value(head, FIELD_TRACEPARENT)));
-    facts->client = arena_copy(&ex->arena, gate_client(plan, peer, head));
+    facts->client = arena_copy(&ex->arena, gate_client(&ex->decision, peer));
     facts->method = arena_copy(&ex->arena, head->method);
     facts->host = arena_copy(&ex->arena, ex->decision.host_text);
     facts->path = arena_copy(&ex->arena, path);

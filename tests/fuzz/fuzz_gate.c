@@ -40,7 +40,8 @@ static const char yaml[] =
 static void choose(struct bench *bench, const uint8_t choices[4])
 {
     static const char *const peers[] = {"192.0.2.7", "10.0.0.1", "unix", "10.0.0.1+"};
-    static const enum forwarded kinds[] = {FORWARDED_X, FORWARDED_OFF, FORWARDED_BOTH};
+    static const enum forwarded kinds[] = {FORWARDED_X, FORWARDED_OFF, FORWARDED_BOTH,
+                                           FORWARDED_RFC7239};
     struct plan *plan = bench->plan;
     plan->via = choices[0] & 1;
     plan->decision_header = choices[0] & 2;
@@ -151,8 +152,8 @@ static void check_answer(struct bench *bench, bool close)
 
 static bool from_proxies(enum field_id id)
 {
-    return id == FIELD_FORWARDED || id == FIELD_X_REAL_IP || id == FIELD_X_ORIGINAL_URL ||
-           id == FIELD_X_REWRITE_URL || id == FIELD_X_FORWARDED;
+    return id == FIELD_X_REAL_IP || id == FIELD_X_ORIGINAL_URL || id == FIELD_X_REWRITE_URL ||
+           id == FIELD_X_FORWARDED;
 }
 
 static bool is_hop(enum field_id id)
@@ -174,12 +175,14 @@ static void check_forwarded_fields(struct bench *bench, const struct head *head)
     LAW(head_count(head, FIELD_X_REQUEST_ID) == 1);
     LAW(head_count(head, FIELD_CONNECTION) == tunnel && head_count(head, FIELD_UPGRADE) == tunnel);
     LAW(head_count(head, FIELD_TE) <= 1);
-    if (forwarded == FORWARDED_OFF)
-        LAW(bench->peer.trusted || !head_has(head, FIELD_X_FORWARDED_FOR));
-    else
-        LAW(head_count(head, FIELD_X_FORWARDED_FOR) == 1 &&
-            head_has(head, FIELD_X_FORWARDED_PROTO));
-    if (!bench->peer.trusted && forwarded != FORWARDED_OFF)
+    bool x = forwarded == FORWARDED_X || forwarded == FORWARDED_BOTH;
+    bool rfc7239 = forwarded == FORWARDED_RFC7239 || forwarded == FORWARDED_BOTH;
+    if (forwarded != FORWARDED_OFF || !bench->peer.trusted) {
+        LAW(head_count(head, FIELD_X_FORWARDED_FOR) == x);
+        LAW(head_count(head, FIELD_FORWARDED) == rfc7239);
+        LAW(head_has(head, FIELD_X_FORWARDED_PROTO) == x);
+    }
+    if (!bench->peer.trusted && x)
         LAW(str_eq(head_value(head, FIELD_X_FORWARDED_FOR), str_of(bench->peer.ip)) &&
             head_count(head, FIELD_X_FORWARDED_PROTO) == 1);
     LAW(!bench->plan->via || head->fields[head->n - 1].id == FIELD_VIA);
@@ -296,7 +299,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_answer(&bench, !bench.decision.keep_alive);
         return 0;
     }
-    struct str client = gate_client(bench.plan, &bench.peer, &bench.head);
+    struct str client = gate_client(&bench.decision, &bench.peer);
     LAW(client.n && (bench.peer.trusted || str_eq(client, str_of(bench.peer.ip))));
     check_forward(&bench);
     check_response(&bench, take_head(&rest));

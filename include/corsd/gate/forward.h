@@ -10,8 +10,8 @@ enum { REQUEST_ID_MAX = 128 };
  * within out's bytes. */
 void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, struct head *head,
                   const struct decision *decision, struct str authority, struct str *id);
-/* The client's address by trusted_proxies: the rightmost untrusted one of X-Forwarded-For, else the
- * peer's own. A view into head or peer. */
-struct str gate_client(const struct plan *plan, const struct peer *peer, const struct head *head);
+/* The client's address by trusted_proxies: the rightmost untrusted one, else the peer's own. A view
+ * into the head or peer. */
+struct str gate_client(const struct decision *decision, const struct peer *peer);
 /* Takes trailers that frame, route or authenticate out (RFC 9110 §6.5.1). */
 void gate_trailers(struct head *trailers);

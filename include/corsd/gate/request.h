@@ -3,6 +3,7 @@
 #pragma once
 #include "corsd/base/arena.h"
 #include "corsd/cors/verdict.h"
+#include "corsd/gate/proxies.h"
 #include "corsd/http/framing.h"
 #include "corsd/http/target.h"
 #include "corsd/plan/plan.h"
@@ -51,6 +52,7 @@ struct decision {
     struct target target;
     struct authority host;       /* size 0: none came */
     struct str host_text;        /* as it came: Host's or the absolute form's authority */
+    struct proxies proxies;      /* whom the peer speaks for; only a trusted one does */
 };
 
 void gate_init(struct gate *gate, const uint64_t seed[2]);

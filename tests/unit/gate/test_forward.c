@@ -97,7 +97,7 @@ static const struct {
     {"a trusted peer's words pass", "10.0.0.1", "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1|"
      "X-Real-IP: 1.1.1.1|X-Original-URL: /a|X-Rewrite-URL: /b|X-Forwarded-Port: 443|"
      "X-Forwarded-Proto: https|X-Forwarded-Host: h",
-     "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1|X-Real-IP: 1.1.1.1|X-Original-URL: /a|"
+     "GET / HTTP/1.1|Host: x|X-Real-IP: 1.1.1.1|X-Original-URL: /a|"
      "X-Rewrite-URL: /b|X-Forwarded-Port: 443|X-Forwarded-Proto: https|X-Forwarded-Host: h|"
      "X-Forwarded-For: 10.0.0.1|" ID VIA},
     {"X-Forwarded-For grows", "10.0.0.1", "GET / HTTP/1.1|Host: x|X-Forwarded-For: 1.1.1.1, ::2|"
@@ -223,6 +223,60 @@ static const struct {
     {"from trusted peers passed on", FORWARDED_OFF, true, HOST_KEEP, "10.0.0.1",
      "GET / HTTP/1.1|Host: x|X-Forwarded-For: 1|X-Forwarded-Host: 2|X-Forwarded-Proto: 3",
      "GET / HTTP/1.1|Host: x|X-Forwarded-For: 1|X-Forwarded-Host: 2|X-Forwarded-Proto: 3|" ID VIA},
+    {"off: both kinds of a trusted peer pass", FORWARDED_OFF, true, HOST_KEEP, "10.0.0.1",
+     "GET / HTTP/1.1|Host: x|X-Forwarded-For: 1|Forwarded: nonsense",
+     "GET / HTTP/1.1|Host: x|X-Forwarded-For: 1|Forwarded: nonsense|" ID VIA},
+
+    /* rfc7239 */
+    {"Forwarded", FORWARDED_RFC7239, true, HOST_KEEP, NULL, "GET / HTTP/1.1|Host: x:81",
+     "GET / HTTP/1.1|Host: x:81|Forwarded: for=192.0.2.7;host=\"x:81\";proto=http|" ID VIA},
+    {"Forwarded, IPv6 over TLS", FORWARDED_RFC7239, true, HOST_KEEP, "2001:db9::1+",
+     "GET / HTTP/1.1|Host: x", "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=\"[2001:db9::1]\";host=x;proto=https|" ID VIA},
+    {"Forwarded, no Host", FORWARDED_RFC7239, true, HOST_KEEP, NULL, "GET / HTTP/1.0",
+     "GET / HTTP/1.1|Host: " UPSTREAM "|Forwarded: for=192.0.2.7;proto=http|" ID VIA},
+    {"Forwarded begins anew", FORWARDED_RFC7239, true, HOST_KEEP, NULL, "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=1.1.1.1;proto=https|X-Forwarded-For: 1.1.1.1|X-Forwarded-Proto: https|"
+     "X-Forwarded-Host: evil|X-Forwarded-Port: 1",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=192.0.2.7;host=x;proto=http|" ID VIA},
+    {"Forwarded grows", FORWARDED_RFC7239, true, HOST_KEEP, "10.0.0.1", "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=1.1.1.1;proto=https, for=10.0.0.2|forwarded: for=10.0.0.3",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1;proto=https, for=10.0.0.2, for=10.0.0.3, "
+     "for=10.0.0.1;host=x;proto=http|" ID VIA},
+    {"a trusted peer's other kind does not pass", FORWARDED_RFC7239, true, HOST_KEEP, "10.0.0.1",
+     "GET / HTTP/1.1|Host: x|X-Forwarded-For: 1.1.1.1|X-Forwarded-Proto: https|"
+     "X-Forwarded-Host: h|X-Forwarded-Port: 1|X-Real-IP: 1.1.1.1", "GET / HTTP/1.1|Host: x|"
+     "X-Real-IP: 1.1.1.1|Forwarded: for=10.0.0.1;host=x;proto=http|" ID VIA},
+    {"a malformed one is nobody's word", FORWARDED_RFC7239, true, HOST_KEEP, "10.0.0.1",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1, for=\"|X-Real-IP: 1.1.1.1",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=10.0.0.1;host=x;proto=http|" ID VIA},
+
+    /* both */
+    {"both", FORWARDED_BOTH, true, HOST_KEEP, NULL, "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1|"
+     "X-Forwarded-For: 1.1.1.1", "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=192.0.2.7;host=x;proto=http|" ADDED},
+    {"both agree", FORWARDED_BOTH, true, HOST_KEEP, "10.0.0.1", "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=1.1.1.1;proto=https;host=h|X-Forwarded-For: 1.1.1.1|X-Forwarded-Proto: https",
+     "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=1.1.1.1;proto=https;host=h, for=10.0.0.1;host=x;proto=http|"
+     "X-Forwarded-For: 1.1.1.1, 10.0.0.1|X-Forwarded-Proto: https|X-Forwarded-Host: h|" ID VIA},
+    {"they disagree about the client", FORWARDED_BOTH, true, HOST_KEEP, "10.0.0.1",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1|X-Forwarded-For: 2.2.2.2|X-Real-IP: 1.1.1.1",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=10.0.0.1;host=x;proto=http|X-Forwarded-For: 10.0.0.1|"
+     PROTO HOST ID VIA},
+    {"they disagree about the scheme", FORWARDED_BOTH, true, HOST_KEEP, "10.0.0.1",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1;proto=http|X-Forwarded-For: 1.1.1.1|"
+     "X-Forwarded-Proto: https", "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=10.0.0.1;host=x;proto=http|X-Forwarded-For: 10.0.0.1|" PROTO HOST ID VIA},
+    {"one kind alone tells both", FORWARDED_BOTH, true, HOST_KEEP, "10.0.0.1",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=1.1.1.1;proto=https;host=h", "GET / HTTP/1.1|Host: x|"
+     "Forwarded: for=1.1.1.1;proto=https;host=h, for=10.0.0.1;host=x;proto=http|"
+     "X-Forwarded-For: 1.1.1.1, 10.0.0.1|X-Forwarded-Proto: https|X-Forwarded-Host: h|" ID VIA},
+    {"so does the other", FORWARDED_BOTH, true, HOST_KEEP, "10.0.0.1",
+     "GET / HTTP/1.1|Host: x|X-Forwarded-For: ::1|X-Forwarded-Proto: https",
+     "GET / HTTP/1.1|Host: x|Forwarded: for=\"[::1]\";proto=https, for=10.0.0.1;host=x;proto=http|"
+     "X-Forwarded-For: ::1, 10.0.0.1|X-Forwarded-Proto: https|X-Forwarded-Host: x|" ID VIA},
+
     {"the upstream's own Host", FORWARDED_X, true, HOST_UPSTREAM, NULL, "GET / HTTP/1.1|Host: x",
      "GET / HTTP/1.1|Host: " UPSTREAM "|" ADDED},
     {"the upstream's own Host, absolute form", FORWARDED_X, true, HOST_UPSTREAM, NULL,
@@ -363,9 +417,48 @@ static const struct {
     {"no address at once", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, unknown", "10.0.0.1"},
     {"IPv6", "10.0.0.1", "|X-Forwarded-For: 2001:db9::1", "2001:db9::1"},
     {"a trusted IPv6 between", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, 2001:db8::1", "1.1.1.1"},
+    {"a port", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1:50123", "1.1.1.1"},
+    {"IPv6 in brackets, a port", "10.0.0.1", "|X-Forwarded-For: [2001:db9::1]:50123", "2001:db9::1"},
+    {"a trusted one with a port", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, 10.0.0.2:80", "1.1.1.1"},
+    {"obfuscated", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, _hidden, 10.0.0.2", "10.0.0.2"},
+    {"untrusted behind unknown", "10.0.0.1", "|X-Forwarded-For: unknown, 1.1.1.1", "1.1.1.1"},
+    {"Forwarded is not read", "10.0.0.1", "|Forwarded: for=1.1.1.1", "10.0.0.1"},
     {"a unix peer's word", "unix", "|X-Forwarded-For: 1.1.1.1", "1.1.1.1"},
     {"a unix peer that says nothing", "unix", "", "unix"},
 };
+
+/* The same chain, told by Forwarded. */
+static const struct {
+    const char *name, *lines, *want;
+} forwarded_rows[] = {
+    {"an address", "Forwarded: for=1.1.1.1", "1.1.1.1"},
+    {"a port", "Forwarded: for=\"1.1.1.1:80\"", "1.1.1.1"},
+    {"IPv6", "Forwarded: for=\"[2001:db9::1]:_p\"", "2001:db9::1"},
+    {"the rightmost untrusted", "Forwarded: for=2.2.2.2, for=1.1.1.1|Forwarded: for=10.9.9.9",
+     "1.1.1.1"},
+    {"all trusted: the leftmost", "Forwarded: for=10.0.0.2, for=10.0.0.3", "10.0.0.2"},
+    {"unknown", "Forwarded: for=1.1.1.1, for=unknown, for=10.0.0.2", "10.0.0.2"},
+    {"no for", "Forwarded: for=1.1.1.1, proto=https", "10.0.0.1"},
+    {"malformed", "Forwarded: for=1.1.1.1, for", "10.0.0.1"},
+    {"the other kind is not read", "X-Forwarded-For: 1.1.1.1", "10.0.0.1"},
+};
+
+Test(forward, client_by_forwarded)
+{
+    struct bench bench;
+    bench_begin(&bench, house);
+    bench.plan->forwarded = FORWARDED_RFC7239;
+    bench_peer(&bench, "10.0.0.1");
+    for (size_t i = 0; i < COUNT(forwarded_rows); i++) {
+        char head[512];
+        snprintf(head, sizeof head, "GET / HTTP/1.1|Host: x|%s", forwarded_rows[i].lines);
+        bench_request(&bench, head);
+        struct str client = gate_client(&bench.decision, &bench.peer);
+        cr_expect(str_eq(client, str_of(forwarded_rows[i].want)), "%s: %.*s",
+                  forwarded_rows[i].name, STR_ARG(client));
+    }
+    bench_end(&bench);
+}
 
 Test(forward, client)
 {
@@ -376,7 +469,7 @@ Test(forward, client)
         bench_peer(&bench, client_rows[i].peer);
         snprintf(head, sizeof head, "GET / HTTP/1.1|Host: x%s", client_rows[i].lines);
         bench_request(&bench, head);
-        struct str client = gate_client(bench.plan, &bench.peer, &bench.head);
+        struct str client = gate_client(&bench.decision, &bench.peer);
         cr_expect(str_eq(client, str_of(client_rows[i].want)), "%s: %.*s", client_rows[i].name,
                   STR_ARG(client));
     }
