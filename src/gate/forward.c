@@ -15,6 +15,7 @@ enum pass {
 static const uint8_t passes[FIELD_COUNT] = {
     [FIELD_TE] = REWRITTEN,
     [FIELD_HOST] = REWRITTEN,
+    [FIELD_PROXY] = HOP, /* CGI makes HTTP_PROXY of it, and its programs believe that (httpoxy) */
     [FIELD_EXPECT] = REWRITTEN,
     [FIELD_UPGRADE] = HOP,
     [FIELD_FORWARDED] = OF_RFC7239,

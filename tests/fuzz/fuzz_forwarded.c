@@ -1,5 +1,5 @@
-/* Laws of Forwarded: read from memory of exactly its size; what was read is written so that it reads
- * the same; and a value in two fields, cut between two elements, says the same as in one. */
+/* Laws of Forwarded: read from memory of exactly its size; what was read is written so that it
+ * reads the same; and a value in two fields, cut between two elements, says the same as in one. */
 #include "corsd/http/forwarded.h"
 #include "law.h"
 

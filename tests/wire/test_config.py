@@ -332,7 +332,6 @@ UNBUILT = {
     "watch": GOOD + "watch: true\n",
     "admin": GOOD + "admin: 127.0.0.1:9901\n",
     "resolver": GOOD + "resolver: 127.0.0.1:53\n",
-    "forwarded: rfc7239": GOOD + "forwarded: rfc7239\n",
     "log.access: json": GOOD + "log: {access: json}\n",
     "https upstream": "listen: :8080\nupstream: https://127.0.0.1\ncors: off\n",
     "systemd listener": "listen: systemd\nupstream: http://127.0.0.1:1\ncors: off\n",

@@ -11,6 +11,7 @@
     FIELD(HOST, "host")                                                                            \
     FIELD(VARY, "vary")                                                                            \
     FIELD(ALLOW, "allow")                                                                          \
+    FIELD(PROXY, "proxy")                                                                          \
     FIELD(COOKIE, "cookie")                                                                        \
     FIELD(EXPECT, "expect")                                                                        \
     FIELD(ORIGIN, "origin")                                                                        \

@@ -56,6 +56,8 @@ static const struct {
      "Connection: x-forwarded-for, x-forwarded-proto, x-forwarded-host, x-forwarded-port",
      "GET / HTTP/1.1|Host: x|X-Forwarded-For: 1.1.1.1, 10.0.0.1|X-Forwarded-Proto: https|"
      "X-Forwarded-Host: h|X-Forwarded-Port: 1|" ID VIA},
+    {"httpoxy", "10.0.0.1", "GET / HTTP/1.1|Host: x|pRoXy: http://evil.example",
+     "GET / HTTP/1.1|Host: x|X-Forwarded-For: 10.0.0.1|" PROTO HOST ID VIA},
     {"TE: trailers alone survives", NULL, "GET / HTTP/1.1|Host: x|TE: gzip, Trailers|TE: deflate",
      "GET / HTTP/1.1|Host: x|TE: trailers|" ADDED},
     {"TE cannot be named away", NULL, "GET / HTTP/1.1|Host: x|TE: trailers|Connection: TE",
@@ -418,7 +420,8 @@ static const struct {
     {"IPv6", "10.0.0.1", "|X-Forwarded-For: 2001:db9::1", "2001:db9::1"},
     {"a trusted IPv6 between", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, 2001:db8::1", "1.1.1.1"},
     {"a port", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1:50123", "1.1.1.1"},
-    {"IPv6 in brackets, a port", "10.0.0.1", "|X-Forwarded-For: [2001:db9::1]:50123", "2001:db9::1"},
+    {"IPv6 in brackets, a port", "10.0.0.1", "|X-Forwarded-For: [2001:db9::1]:50123",
+     "2001:db9::1"},
     {"a trusted one with a port", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, 10.0.0.2:80", "1.1.1.1"},
     {"obfuscated", "10.0.0.1", "|X-Forwarded-For: 1.1.1.1, _hidden, 10.0.0.2", "10.0.0.2"},
     {"untrusted behind unknown", "10.0.0.1", "|X-Forwarded-For: unknown, 1.1.1.1", "1.1.1.1"},

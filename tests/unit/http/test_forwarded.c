@@ -8,7 +8,8 @@ static const struct {
     const char *name, *value, *want;
 } rows[] = {
     {"IPv4", "for=192.0.2.1", "192.0.2.1 - -|"},
-    {"all of it", "for=192.0.2.1;proto=https;by=203.0.113.4;host=a.example", "192.0.2.1 a.example https|"},
+    {"all of it", "for=192.0.2.1;proto=https;by=203.0.113.4;host=a.example",
+     "192.0.2.1 a.example https|"},
     {"any case", "FOR=192.0.2.1;Proto=HTTPS", "192.0.2.1 - HTTPS|"},
     {"quoted", "for=\"192.0.2.1:47011\"", "192.0.2.1:47011 - -|"},
     {"IPv6", "for=\"[2001:db8::1]\"", "[2001:db8::1] - -|"},
