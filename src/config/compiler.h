@@ -27,6 +27,10 @@ MUST_USE bool compile_policies(struct compiler *compiler);
 MUST_USE bool compile_routes(struct compiler *compiler);
 MUST_USE bool compile_listeners(struct compiler *compiler);
 
+/* The edits of a route, for requests or for responses; NULL: none, or out of memory. */
+const struct header_edits *compile_edits(struct reading *reading,
+                                         const struct written_edits *written, bool request);
+
 /* What `upstream:` names, made from the URL where it is one; NULL and a fault where nothing is. */
 const struct upstream_spec *find_upstream(struct compiler *compiler, const struct spec_text *what);
 /* The policy that `cors:` means, compiled where it stands there itself; NULL: off, or a fault. */

@@ -107,6 +107,7 @@ static bool is_there(const struct key *key, const void *field)
     case SHAPE_TEXT: return ((const struct spec_text *)field)->text.n > 0;
     case SHAPE_TEXTS: return ((const struct spec_list *)field)->n > 0;
     case SHAPE_LIST:
+    case SHAPE_PAIRS:
     case SHAPE_NAMED: return ((const struct items *)field)->n > 0;
     case SHAPE_CORS: return ((const struct written_cors *)field)->at;
     case SHAPE_SECTION: return has_any(key, field);
@@ -213,6 +214,20 @@ static void show_named(struct writer *writer, const struct key *key, const struc
     }
 }
 
+static void show_pairs(struct writer *writer, const struct key *key, const struct items *items)
+{
+    const struct written_pair *pairs = items->first;
+    struct writer inner = {writer->out, writer->indent + 2, false};
+    buf_add_char(writer->out, '\n');
+    for (size_t i = 0; i < items->n; i++) {
+        start_line(&inner);
+        add_scalar(inner.out, pairs[i].name.text);
+        buf_add(inner.out, STR(": "));
+        add_scalar(inner.out, key->secret ? STR("(hidden)") : pairs[i].value.text);
+        buf_add_char(inner.out, '\n');
+    }
+}
+
 static void show_cors(struct writer *writer, const struct key *key, const struct written_cors *cors)
 {
     if (cors->off || cors->name.place) {
@@ -233,6 +248,7 @@ static void show_value(struct writer *writer, const struct key *key, const void 
     case SHAPE_TEXTS: show_texts(writer, key, field); return;
     case SHAPE_LIST: show_items(writer, key, field); return;
     case SHAPE_NAMED: show_named(writer, key, field); return;
+    case SHAPE_PAIRS: show_pairs(writer, key, field); return;
     case SHAPE_CORS: show_cors(writer, key, field); return;
     case SHAPE_CHOICES:
         show_choices(writer->out, key, ((const struct number *)field)->value);
@@ -258,10 +274,7 @@ static void show_section(struct writer *writer, const struct key *section, const
             continue;
         start_line(writer);
         buf_printf(writer->out, "%s:", key->name);
-        if (key->secret)
-            buf_add(writer->out, STR(" (hidden)\n"));
-        else
-            show_value(writer, key, (const char *)owner + key->into);
+        show_value(writer, key, (const char *)owner + key->into);
     }
 }
 

@@ -64,8 +64,11 @@ static const struct key upstream_keys[] = {
      .also = "host_header preserve_host proxy_set_header",
      .doc = "The Host header sent upstream: keep what the client sent, upstream for the url's own "
             "host, or a name."},
-    {.name = "origin", .type = &text_type, .unbuilt = true, .fallback = "keep",
-     .doc = "The Origin header sent upstream: keep, remove, or a value."},
+    {.name = "origin", .type = &text_type, INTO(origin), .fallback = "keep", .example = "remove",
+     .also = "origin_header",
+     .doc = "The Origin header sent upstream, for a backend that checks it itself: keep what the "
+            "client sent, remove it and the Access-Control-Request-* headers with it, or a value "
+            "such as https://backend.example in its place."},
     {.name = "tls", .unbuilt = true,
      .doc = "How an https:// upstream is verified: {verify, ca, server_name, cert, key}."},
     {.name = "connect_timeout", .type = &duration_type, INTO(connect_timeout), .fallback = "5s",
@@ -221,6 +224,27 @@ static const struct key policy_item = {
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
+#define OWNER written_edits
+static const struct key request_edit_keys[] = {
+    {.name = "set", .type = &pairs_type, INTO(set), .max = 100, .secret = true,
+     .example = "{X-Api-Key: secret}", .also = "add",
+     .doc = "Names and values; what came by these names, with _ for - too, is replaced. corsd show "
+            "hides the values. Not the headers that corsd frames a message or decides by."},
+    {.name = "remove", .type = &headers_type, INTO(remove), .max = 100, .example = "[X-Debug]",
+     .also = "delete hide unset", .doc = "Names, in any letter case, with _ for - too."},
+    END,
+};
+static const struct key response_edit_keys[] = {
+    {.name = "set", .type = &pairs_type, INTO(set), .max = 100,
+     .example = "{X-Frame-Options: DENY}", .also = "add",
+     .doc = "Names and values; what the backend sent by these names is replaced. Not the headers "
+            "that corsd frames a message or decides by."},
+    {.name = "remove", .type = &headers_type, INTO(remove), .max = 100, .example = "[Server]",
+     .also = "delete hide unset", .doc = "Names, in any letter case, with _ for - too."},
+    END,
+};
+#undef OWNER
+
 #define OWNER written_route
 static const struct key route_keys[] = {
     {.name = "host", .type = &host_type, INTO(host), .example = "api.example.com",
@@ -240,17 +264,24 @@ static const struct key route_keys[] = {
      .also = "policy",
      .doc = "The policy: a name of policies, a policy itself, or off: then nothing about CORS "
             "is touched and preflights are forwarded. Without it the top-level cors."},
-    {.name = "strip_prefix", .type = &flag_type, .unbuilt = true, .fallback = "false",
-     .also = "strip_path rewrite",
-     .doc = "Whether the matched prefix is taken off what is sent upstream."},
-    {.name = "location", .type = &choice_type, .unbuilt = true, .choices = "rewrite keep",
-     .fallback = "rewrite",
-     .doc = "Whether a Location header that names the upstream's own address becomes the public "
-            "one."},
-    {.name = "request_headers", .unbuilt = true, .secret = true,
-     .doc = "Headers set and removed on the way to the backend."},
-    {.name = "response_headers", .unbuilt = true,
-     .doc = "Headers set and removed on the way to the client."},
+    {.name = "strip_prefix", .type = &flag_type, INTO(strip_prefix), .fallback = "false",
+     .example = "true", .also = "strip_path rewrite",
+     .doc = "Whether the matched path is taken off what is sent upstream; what remains begins with "
+            "exactly one slash. The Path of the backend's cookies gets it back, as does Location."},
+    {.name = "location", .type = &choice_type, INTO(location), .choices = "rewrite keep",
+     .fallback = "rewrite", .example = "keep", .also = "proxy_redirect redirects",
+     .doc = "Whether Location, Content-Location and Refresh headers that name the upstream's own "
+            "address get the public one, and the prefix that strip_prefix took off, or are kept "
+            "as they are."},
+    {.name = "request_headers", .type = &section_type, INTO(request_headers),
+     .keys = request_edit_keys, .example = "{set: {X-Api-Key: secret}, remove: [X-Debug]}",
+     .also = "set_headers proxy_set_header",
+     .doc = "Headers set and removed on the way to the backend, trailers included."},
+    {.name = "response_headers", .type = &section_type, INTO(response_headers),
+     .keys = response_edit_keys, .example = "{set: {X-Frame-Options: DENY}, remove: [Server]}",
+     .also = "add_header add_headers",
+     .doc = "Headers set and removed on the way from the backend to the client, trailers included. "
+            "What corsd answers itself has none of them."},
     {.name = "body_size", .type = &size_type, INTO(body_size), .example = "10m",
      .also = "client_max_body_size max_body_size",
      .doc = "The largest request body on this route, 0 for no limit; without it limits.body_size."},
@@ -414,6 +445,14 @@ const struct key root_key = {.name = "the configuration", .type = &section_type,
 /* Sections that are a key's value: their names for messages, their chapters. */
 static const struct key cookies_table = {.name = "cookies", .keys = cookies_keys,
                                          .title = "cookies", .doc = "Below cookies of a policy."};
+static const struct key request_edits_table = {.name = "request_headers",
+                                               .keys = request_edit_keys,
+                                               .title = "request_headers",
+                                               .doc = "Below request_headers of a route."};
+static const struct key response_edits_table = {.name = "response_headers",
+                                                .keys = response_edit_keys,
+                                                .title = "response_headers",
+                                                .doc = "Below response_headers of a route."};
 static const struct key limits_table = {.name = "limits", .keys = limits_keys, .title = "limits",
                                         .doc = "Below limits."};
 static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_keys,
@@ -422,7 +461,8 @@ static const struct key log_table = {.name = "log", .keys = log_keys, .title = "
                                      .doc = "Below log."};
 const struct key *const key_tables[] = {
     &root_key,      &listen_item,  &upstream_item,  &rule_item, &cookies_table,
-    &route_item,    &limits_table, &timeouts_table, &log_table, NULL};
+    &route_item,    &request_edits_table, &response_edits_table,
+    &limits_table, &timeouts_table, &log_table, NULL};
 
 const struct key *key_named(const struct key *keys, struct str name)
 {

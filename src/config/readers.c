@@ -480,6 +480,8 @@ const struct value_type origins_type = {"a list of origins", SHAPE_TEXTS, read_t
 const struct value_type methods_type = {"a list of methods", SHAPE_TEXTS, read_texts, TOKEN};
 const struct value_type headers_type = {"a list of header names", SHAPE_TEXTS, read_texts, TOKEN};
 const struct value_type cidrs_type = {"a list of networks", SHAPE_TEXTS, read_texts, NULL};
+const struct value_type pairs_type = {"a map of header names to values", SHAPE_PAIRS, read_pairs,
+                                      TOKEN};
 const struct value_type section_type = {"a map of keys", SHAPE_SECTION, read_section, NULL};
 const struct value_type list_type = {"a list", SHAPE_LIST, read_list, NULL};
 const struct value_type policy_type = {"a map of keys, or a list of such maps", SHAPE_LIST,

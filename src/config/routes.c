@@ -174,6 +174,39 @@ static void set_upstream(struct compiler *compiler, struct route *route,
         route->body_size = written->body_size.value;
 }
 
+/* The path as a URL writes it (RFC 3986 §3.3), without a final slash: what is stripped, and what
+ * is put back into Location and cookies. */
+static struct str encoded(struct reading *reading, struct str path)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    struct buf out = BUF_INIT(3 * path.n);
+    for (size_t i = 0; i < path.n && path.n > 1; i++) {
+        unsigned char c = (unsigned char)path.p[i];
+        if (c <= 0x20 || c >= 0x7f || strchr("\"#%<>?[\\]^`{|};", c)) {
+            buf_add_char(&out, '%');
+            buf_add_char(&out, digits[c >> 4]);
+            buf_add_char(&out, digits[c & 15]);
+        } else
+            buf_add_char(&out, (char)c);
+    }
+    struct str text = keep(reading, buf_str(&out));
+    reading->out_of_memory |= out.failed;
+    buf_finish(&out);
+    return text;
+}
+
+static void set_quirks(struct compiler *compiler, struct route *route,
+                       const struct written_route *written)
+{
+    struct reading *reading = compiler->reading;
+    route->strips_prefix = written->strip_prefix.value;
+    route->rewrites_location = !written->location.value;
+    route->request_edits = compile_edits(reading, &written->request_headers, true);
+    route->response_edits = compile_edits(reading, &written->response_headers, false);
+    if (route->strips_prefix && route->path.n)
+        route->prefix = encoded(reading, route->path);
+}
+
 static void compile_route(struct compiler *compiler, const struct written_route *written,
                           struct names *seen)
 {
@@ -184,6 +217,7 @@ static void compile_route(struct compiler *compiler, const struct written_route 
         route.host = normal_host(reading, &written->host);
     route.path = written->path.text.n ? normal_path(reading, &written->path) : (struct str){0};
     set_upstream(compiler, &route, upstream_of(compiler, written), written);
+    set_quirks(compiler, &route, written);
     bool known = route.host.p && route.path.p;
     if (known)
         route.name = joined(reading, route.host, route.path);
@@ -205,6 +239,7 @@ static void add_shorthand(struct compiler *compiler, struct names *seen)
                           .written_path = STR("/"),
                           .name = STR("/"),
                           .policy = compiler->plan->default_policy,
+                          .rewrites_location = true,
                           .place = shorthand->place};
     if (!shorthand->place)
         return;

@@ -241,6 +241,22 @@ static void add_named(struct json *json, const struct key *key)
     json_close(json, '}');
 }
 
+static void add_pairs(struct json *json, const struct key *key)
+{
+    add_text(json, "type", "object");
+    add_u64(json, "maxProperties", key->max);
+    open_member(json, "propertyNames");
+    add_text(json, "pattern", key->type->pattern);
+    json_close(json, '}');
+    open_member(json, "additionalProperties");
+    open_key(json, "type", '[');
+    json_str(json, STR("string"));
+    json_str(json, STR("number"));
+    json_str(json, STR("boolean"));
+    json_close(json, ']');
+    json_close(json, '}');
+}
+
 static void add_cors(struct json *json)
 {
     open_key(json, "anyOf", '[');
@@ -261,6 +277,7 @@ static void add_value(struct json *json, const struct key *key)
     case SHAPE_SECTION: add_section(json, key); break;
     case SHAPE_LIST: add_list(json, key); break;
     case SHAPE_NAMED: add_named(json, key); break;
+    case SHAPE_PAIRS: add_pairs(json, key); break;
     case SHAPE_CORS: add_cors(json); break;
     default:
         add_scalar(json, key);

@@ -238,6 +238,41 @@ bool read_list(struct reading *reading, const struct key *key, const struct node
     return ok;
 }
 
+/* One name and its text. A text may be empty where it stands in quotes. */
+static bool read_text_pair(struct reading *reading, const struct key *key, const struct pair *pair,
+                           struct written_pair *out)
+{
+    const struct node *value = pair->value;
+    if (value->kind == NODE_BAD)
+        return false;
+    if (value->kind != NODE_SCALAR || node_is_null(value)) {
+        fault(reading, value, node_is_null(value) ? "write \"\" for an empty one" : NULL,
+              "\"%.*s\" in \"%s\" takes a text", EXCERPT_ARG(pair->key->text), key->name);
+        return false;
+    }
+    out->name = (struct spec_text){pair->key->text, pair->key};
+    out->value = (struct spec_text){value->text, value};
+    return true;
+}
+
+bool read_pairs(struct reading *reading, const struct key *key, const struct node *node, void *into)
+{
+    size_t good = 0;
+    if (node->kind != NODE_MAP)
+        return wrong_kind(reading, key, node, NULL);
+    if (node->n > key->max) {
+        fault(reading, node, NULL, "\"%s\" has more than %u items", key->name, (unsigned)key->max);
+        return false;
+    }
+    struct written_pair *pairs = take(reading, (node->n + 1) * sizeof *pairs);
+    if (!pairs)
+        return false;
+    for (unsigned i = 0; i < node->n; i++)
+        good += read_text_pair(reading, key, &node->pairs[i], &pairs[good]);
+    *(struct items *)into = (struct items){pairs, good, written_by_user(node)};
+    return good == node->n;
+}
+
 static bool is_name(struct str name)
 {
     for (size_t i = 0; i < name.n; i++)

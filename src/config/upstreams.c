@@ -2,6 +2,7 @@
 #include "compiler.h"
 #include "corsd/base/hash.h"
 #include "corsd/config/readers.h"
+#include "corsd/cors/origin.h"
 #include "corsd/http/target.h"
 
 enum { NAMES_SUPPORTED = false, TLS_SUPPORTED = false };
@@ -224,6 +225,26 @@ static void read_host_mode(struct reading *reading, const struct spec_text *host
     spec->host_name = host->text;
 }
 
+/* origin: keep, remove, or what Origin shall say. */
+static void read_origin_mode(struct reading *reading, const struct spec_text *origin,
+                             struct upstream_spec *spec)
+{
+    struct origin parsed;
+    spec->origin_mode = ORIGIN_KEEP;
+    if (str_eq(origin->text, STR("keep")))
+        return;
+    if (str_eq(origin->text, STR("remove"))) {
+        spec->origin_mode = ORIGIN_REMOVE;
+        return;
+    }
+    if (origin_parse(origin->text, &parsed) != ORIGIN_OK)
+        fault(reading, origin->place,
+              "write keep, remove, or an origin such as https://backend.example",
+              "\"%.*s\" is no origin", EXCERPT_ARG(origin->text));
+    spec->origin_mode = ORIGIN_VALUE;
+    spec->origin = origin->text;
+}
+
 static struct upstream_spec *add_upstream(struct compiler *compiler, struct str name,
                                           const struct spec_text *url,
                                           const struct written_upstream *written)
@@ -255,6 +276,7 @@ static struct upstream_spec *add_upstream(struct compiler *compiler, struct str 
         .accept_bare_lf = written->accept_bare_lf.value,
     };
     read_host_mode(compiler->reading, &written->host, spec);
+    read_origin_mode(compiler->reading, &written->origin, spec);
     spec->fingerprint = fingerprint(spec);
     plan->n_upstreams++;
     return spec;

@@ -1,5 +1,7 @@
 /* Which request fields pass, which go, and which are added. */
 #include "corsd/gate/forward.h"
+#include "corsd/gate/edits.h"
+#include "corsd/gate/public.h"
 #include "corsd/http/edit.h"
 #include "corsd/http/forwarded.h"
 
@@ -115,6 +117,27 @@ static void host(struct buf *out, struct head *head, const struct decision *deci
     else if (upstream->host_mode == HOST_NAME)
         text = upstream->host_name;
     edit_field(out, STR("Host"), text);
+}
+
+static bool asks_cors(enum field_id id)
+{
+    return id == FIELD_ACCESS_CONTROL_REQUEST_METHOD ||
+           id == FIELD_ACCESS_CONTROL_REQUEST_HEADERS ||
+           id == FIELD_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK;
+}
+
+/* For a backend that checks origins itself: without Origin there is nothing to ask about either. */
+static void origin(struct buf *out, struct head *head, const struct upstream_spec *upstream)
+{
+    if (upstream->origin_mode == ORIGIN_KEEP)
+        return;
+    bool came = head_has(head, FIELD_ORIGIN);
+    drop_all(head, FIELD_ORIGIN);
+    if (upstream->origin_mode == ORIGIN_VALUE && came)
+        edit_field(out, STR("Origin"), upstream->origin);
+    for (size_t i = 0; i < head->n && upstream->origin_mode == ORIGIN_REMOVE; i++)
+        if (asks_cors((enum field_id)head->fields[i].id))
+            head->fields[i].dropped = true;
 }
 
 /* "Name: value" and its CRLF, and nothing around the value. */
@@ -297,6 +320,10 @@ static void request_line(struct buf *out, const struct head *head, const struct 
         path = head->method_id == METHOD_OPTIONS && !target->query.n ? STR("*") : STR("/");
     buf_add(out, head->method);
     buf_add_char(out, ' ');
+    if (decision->route->strips_prefix && !str_eq(path, STR("*"))) {
+        buf_add_char(out, '/');
+        path = public_strip(decision->route, path);
+    }
     buf_add(out, path);
     buf_add(out, target->query);
     buf_add(out, STR(" HTTP/1.1\r\n"));
@@ -308,6 +335,7 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
     request_line(out, head, decision);
     drop_hops(gate, head, kinds_to_drop(gate, &decision->proxies, peer->trusted));
     host(out, head, decision, authority);
+    origin(out, head, decision->route->upstream);
     framing(out, head, decision);
     expect(head, decision);
     te(out, head);
@@ -315,7 +343,11 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
     websocket(out, decision);
     forwarded(out, gate, head, peer, decision);
     size_t id_size = request_id(out, gate, head), id_end = out->n - 2;
+    const struct header_edits *edits = decision->route->request_edits;
+    gate_edit(edits, head);
     edit_kept_fields(out, head);
+    if (edits)
+        buf_add(out, edits->lines);
     if (gate->plan->via)
         buf_add(out, STR("Via: 1.1 corsd\r\n")); /* the last hop stands last */
     edit_end(out);
@@ -341,12 +373,14 @@ static bool is_for_heads_only(struct str name)
     return false;
 }
 
-void gate_trailers(struct head *trailers)
+void gate_trailers(struct head *trailers, const struct header_edits *edits)
 {
+    gate_edit(edits, trailers);
     for (size_t i = 0; i < trailers->n; i++) {
         struct field *field = &trailers->fields[i];
         bool plain =
             field->id == FIELD_OTHER || field->id == FIELD_DATE || field->id == FIELD_SERVER;
-        field->dropped = !plain || is_for_heads_only(field->name);
+        if (!plain || is_for_heads_only(field->name))
+            field->dropped = true;
     }
 }

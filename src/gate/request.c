@@ -169,6 +169,11 @@ static bool facts(const struct head *head, const struct peer *peer, struct arena
                   struct decision *out)
 {
     struct cors_request *cors = &out->cors;
+    if (out->proxies.host.n) {
+        out->public_host = arena_copy(arena, out->proxies.host);
+        if (!out->public_host.p)
+            return false;
+    }
     cors->method = head->method;
     cors->host = authority_host(&out->host);
     cors->host_port = out->host.port;
@@ -272,6 +277,7 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
     out->keep_alive = keeps_alive(head);
     if (peer->trusted)
         gate_proxies(gate->plan, peer, head, &out->proxies);
+    out->https = out->proxies.proto.n ? str_eq(out->proxies.proto, STR("https")) : peer->tls;
     enum http_cause cause = read_head(gate, head, out);
     out->policy = out->route ? out->route->policy : gate->plan->default_policy;
     if (!facts(head, peer, arena, out)) {

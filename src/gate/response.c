@@ -3,6 +3,8 @@
 #include "corsd/cors/headers.h"
 #include "corsd/gate/cookie.h"
 #include "corsd/gate/decision.h"
+#include "corsd/gate/edits.h"
+#include "corsd/gate/location.h"
 #include "corsd/http/edit.h"
 
 enum http_cause gate_response_fault(enum http_cause cause)
@@ -148,9 +150,17 @@ static void connection_lines(struct buf *out, const struct decision *decision,
         buf_add(out, STR("Connection: keep-alive\r\n"));
 }
 
+/* What the route sets belongs to the response too: `*` in expose_headers names it (rule 6). */
+static void add_set_names(struct head *head, const struct header_edits *edits)
+{
+    for (size_t i = 0; edits && i < edits->n_set && head->n < head->cap; i++)
+        head->fields[head->n++] =
+            (struct field){.name = edits->names[i], .id = (uint16_t)field_id(edits->names[i])};
+}
+
 /* Rules 4–9 on what the backend sent. */
 static void cors_lines(struct buf *out, const struct decision *decision, struct head *head,
-                       enum response_kind kind)
+                       enum response_kind kind, const struct header_edits *edits)
 {
     const struct policy *policy = decision->policy;
     if (!policy || policy->traits.mode == MODE_REPORT)
@@ -158,11 +168,24 @@ static void cors_lines(struct buf *out, const struct decision *decision, struct 
     bool ours = cors_drop_backend_lines(policy, head->fields, head->n);
     if (kind == RESPONSE_INTERIM)
         return; /* no page reads these */
-    if (ours)
+    if (ours) {
+        size_t n = head->n;
+        add_set_names(head, edits);
         cors_actual_lines(out, policy, &decision->verdict, decision->origin, head->fields, head->n);
+        head->n = n;
+    }
     cors_resource_lines(out, policy, &decision->verdict, decision->origin, head->fields, head->n);
     cors_vary_line(out, policy, false, head->fields, head->n);
-    gate_cookies(out, &policy->traits, head);
+}
+
+/* What names places: for the client they are others than for the backend. */
+static void place_lines(struct buf *out, const struct decision *decision, struct head *head)
+{
+    const struct policy *policy = decision->policy;
+    bool acts = policy && policy->traits.mode == MODE_ENFORCE;
+    gate_location(out, decision, head);
+    if (head_has(head, FIELD_SET_COOKIE))
+        gate_cookies(out, acts ? &policy->traits : NULL, decision, head);
 }
 
 void gate_response(struct buf *out, const struct gate *gate, const struct decision *decision,
@@ -173,10 +196,18 @@ void gate_response(struct buf *out, const struct gate *gate, const struct decisi
     if (gate->plan->decision_header)
         drop_all(head, FIELD_CORSD_DECISION); /* ours alone is to be believed */
     connection_lines(out, decision, head, response);
-    cors_lines(out, decision, head, response->kind);
+    const struct header_edits *edits = NULL;
     if (response->kind != RESPONSE_INTERIM)
+        edits = decision->route->response_edits;
+    gate_edit(edits, head);
+    cors_lines(out, decision, head, response->kind, edits);
+    if (response->kind != RESPONSE_INTERIM) {
+        place_lines(out, decision, head);
         gate_decision_line(out, gate, decision);
+    }
     edit_kept_fields(out, head);
+    if (edits)
+        buf_add(out, edits->lines);
     if (gate->plan->via)
         buf_add(out, STR("Via: 1.1 corsd\r\n")); /* the last hop stands last */
     edit_end(out);

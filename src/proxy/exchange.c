@@ -207,6 +207,7 @@ static enum stage connect_server(struct exchange *ex)
     record_asked(ex);
     relay_begin(&ex->up, ex->decision.body, ex->decision.body.kind, RELAY_ON_SOURCE);
     ex->up.limit = ex->decision.route->body_size;
+    ex->up.edits = ex->decision.route->request_edits;
     ex->head_sent = ex->up_broken = false;
     if (!ex->retried)
         ex->conn = conn_take(ex->server, is_idempotent(ex) ? 0 : FRESH_MS);
@@ -343,6 +344,7 @@ static enum stage begin_response(struct exchange *ex)
     struct relay_tools tools = loop_tools(loop, &loop->from_servers);
     ex->answered = true;
     relay_begin(&ex->down, ex->response.body, ex->response.sent_as, RELAY_ON_SINK);
+    ex->down.edits = ex->decision.route->response_edits;
     enum relay_state state = relay_move(&ex->down, &tools, &ex->conn->inbox, &ex->conn->stream,
                                         &ex->client->stream, buf_str(&loop->out));
     if (state == RELAY_FAULT && !ex->down.written && !ex->down.held) {

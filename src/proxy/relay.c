@@ -138,7 +138,7 @@ static bool take_trailers(struct relay *relay, const struct relay_tools *tools, 
     enum http_cause cause = message_parse_trailers(&head, bytes);
     if (cause)
         return fault(relay, cause);
-    gate_trailers(&head);
+    gate_trailers(&head, relay->edits);
     edit_kept_fields(tools->trailers, &head);
     if (tools->trailers->failed)
         tools->trailers->n = 0; /* out of memory: the body is whole without them */

@@ -5,6 +5,8 @@
 #include "corsd/http/guard.h"
 #include "inbox.h"
 
+struct header_edits;
+
 enum { RELAY_BLOCK = 64 * 1024 }; /* most bytes of a body read at once, and so held */
 
 enum relay_state {
@@ -31,6 +33,7 @@ struct relay {
     int error;          /* errno, after RELAY_*_BROKEN */
     struct chunked chunked;
     struct guard guard; /* of the trailers */
+    const struct header_edits *edits; /* of the trailers too; NULL: none; set by the owner */
     char *held;         /* bytes for the sink that did not fit; NULL: none */
     size_t held_at, held_n;
     uint64_t bytes;     /* of the body, read so far */

@@ -339,7 +339,6 @@ UNBUILT = {
     "balance": GOOD + "upstreams: {a: {url: 'http://127.0.0.1:1', balance: round_robin}}\n",
     "servers": GOOD + "upstreams: {a: {servers: ['http://127.0.0.1:1']}}\n",
     "health": GOOD + "upstreams: {a: {url: 'http://127.0.0.1:1', health: {path: /x}}}\n",
-    "strip_prefix": GOOD + "routes: [{path: /a, upstream: 'http://127.0.0.1:1', strip_prefix: true}]\n",
 }
 
 

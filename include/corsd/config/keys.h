@@ -17,6 +17,7 @@ enum shape {
     SHAPE_FILE_MODE,
     SHAPE_TEXT,
     SHAPE_TEXTS,   /* a list of texts */
+    SHAPE_PAIRS,   /* a map of names to texts */
     SHAPE_SECTION, /* a map of known keys */
     SHAPE_LIST,    /* of sections or lists: `item` */
     SHAPE_NAMED,   /* a map of names, each with an `item` */
@@ -55,7 +56,7 @@ struct key {
     bool single;    /* a list: one item may stand alone */
     bool shorthand; /* a section: a scalar alone is the value of its first key */
     bool wide;      /* holds for the whole policy: its rules must agree */
-    bool secret;    /* hidden by `show` */
+    bool secret;    /* of a map of texts: `show` hides them */
 };
 
 extern const struct key root_key;     /* a section: the whole configuration */

@@ -6,7 +6,7 @@
 extern const struct value_type flag_type, choice_type, choices_type, number_type, workers_type,
     duration_type, size_type, file_mode_type, text_type, file_type, address_type, url_type,
     upstream_type, host_type, path_type, origins_type, methods_type, headers_type, cidrs_type,
-    section_type, list_type, policy_type, named_type, cors_type;
+    pairs_type, section_type, list_type, policy_type, named_type, cors_type;
 
 /* For readers: each reports and returns false. A hint of NULL is the key's own, or its example. */
 bool wrong_kind(struct reading *reading, const struct key *key, const struct node *node,
@@ -17,7 +17,9 @@ const struct node *split_commas(struct reading *reading, const struct node *node
 /* The node, or NULL for a default, which nobody wrote. */
 const struct node *written_by_user(const struct node *node);
 
-/* The readers of list_type, policy_type, named_type and cors_type. */
+/* The readers of pairs_type, list_type, policy_type, named_type and cors_type. */
+bool read_pairs(struct reading *reading, const struct key *key, const struct node *node,
+                void *into);
 bool read_list(struct reading *reading, const struct key *key, const struct node *node, void *into);
 bool read_named(struct reading *reading, const struct key *key, const struct node *node,
                 void *into);

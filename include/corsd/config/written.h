@@ -15,6 +15,10 @@ struct items { /* of a list, or of a map of names */
     const struct node *at;
 };
 
+struct written_pair { /* an item of a map of texts */
+    struct spec_text name, value;
+};
+
 struct written_listen {
     struct spec_text address;
     struct number mode, proxy_protocol;
@@ -22,7 +26,7 @@ struct written_listen {
 
 struct written_upstream {
     struct spec_text name; /* first, as in all that a map names */
-    struct spec_text url, host;
+    struct spec_text url, host, origin;
     struct number connect_timeout, response_timeout, idle_timeout, max_idle, max_age;
     struct number accept_bare_lf;
     const struct node *at;
@@ -54,10 +58,16 @@ struct written_cors { /* off, a policy's name, or a policy itself; at NULL: not 
     const struct node *at;
 };
 
+struct written_edits {
+    struct items set; /* struct written_pair */
+    struct spec_list remove;
+};
+
 struct written_route {
     struct spec_text host, path, upstream;
     struct written_cors cors;
-    struct number body_size, response_timeout;
+    struct number strip_prefix, location, body_size, response_timeout;
+    struct written_edits request_headers, response_headers;
     const struct node *at;
 };
 

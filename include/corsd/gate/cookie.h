@@ -1,10 +1,11 @@
-/* Attributes that a policy gives to the backend's cookies, so that a page of another site may send
- * them. Source: RFC 6265bis §5.6, §5.7; DESIGN §1 cookies. */
+/* The backend's cookies as the client has to see them: with the attributes that a policy gives,
+ * below the prefix that was stripped, and for the public host.
+ * Source: RFC 6265bis §5.6, §5.7; DESIGN §1 cookies, strip_prefix, host. */
 #pragma once
-#include "corsd/base/buf.h"
-#include "corsd/cors/policy.h"
-#include "corsd/http/message.h"
+#include "corsd/gate/request.h"
 
 /* Drops the head's Set-Cookie fields and writes each anew, in order, with SameSite replaced, Secure
- * and Partitioned added, as the traits say. Nothing where they say nothing. */
-void gate_cookies(struct buf *out, const struct policy_traits *traits, struct head *head);
+ * and Partitioned added as the traits say (NULL: no policy acts), the prefix put before Path, and a
+ * Domain that is the backend's own left out. Nothing where nothing is to be changed. */
+void gate_cookies(struct buf *out, const struct policy_traits *traits,
+                  const struct decision *decision, struct head *head);

@@ -13,5 +13,6 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
 /* The client's address by trusted_proxies: the rightmost untrusted one, else the peer's own. A view
  * into the head or peer. */
 struct str gate_client(const struct decision *decision, const struct peer *peer);
-/* Takes trailers that frame, route or authenticate out (RFC 9110 §6.5.1). */
-void gate_trailers(struct head *trailers);
+/* Takes trailers out that frame, route or authenticate (RFC 9110 §6.5.1), and those that the edits
+ * (NULL: none) set or remove. */
+void gate_trailers(struct head *trailers, const struct header_edits *edits);

@@ -46,6 +46,8 @@ struct decision {
     bool keep_alive;             /* the client's connection may live on */
     bool expects_continue;
     bool websocket;
+    bool https;                  /* how the client speaks, as far as is known */
+    struct str public_host;      /* as a trusted proxy tells it, in the arena; empty: as `host` */
     struct str origin;           /* copied into the arena: outlives the head; empty: none */
     /* Views into the head's bytes: gone with them. */
     struct cors_request cors;

@@ -20,6 +20,7 @@ struct listener_spec {
 };
 
 enum host_mode { HOST_KEEP, HOST_UPSTREAM, HOST_NAME };
+enum origin_mode { ORIGIN_KEEP, ORIGIN_REMOVE, ORIGIN_VALUE };
 
 struct server_spec { /* one address of an upstream */
     struct str url;       /* as written, normalised */
@@ -39,11 +40,19 @@ struct upstream_spec {
     size_t n_servers;
     enum host_mode host_mode;
     struct str host_name; /* HOST_NAME only */
+    enum origin_mode origin_mode;
+    struct str origin; /* ORIGIN_VALUE only */
     uint64_t connect_timeout_ms, response_timeout_ms, idle_timeout_ms;
     uint64_t max_age_ms;
     uint64_t max_idle; /* pooled connections a worker */
     bool accept_bare_lf;
     uint64_t fingerprint; /* equal for upstreams that mean the same: pools survive a reload */
+};
+
+struct header_edits {
+    struct str lines;  /* "Name: value" and CRLF of each that is set */
+    struct str *names; /* of those, then of what is removed: in lower case, `-` for `_` */
+    size_t n, n_set;
 };
 
 struct route {
@@ -56,6 +65,9 @@ struct route {
     const struct policy *policy; /* NULL: off */
     uint64_t body_size;          /* 0 = no limit */
     uint64_t response_timeout_ms;
+    bool strips_prefix, rewrites_location;
+    struct str prefix; /* that is stripped, as a URL writes it, without a final slash */
+    const struct header_edits *request_edits, *response_edits; /* NULL: none */
     const void *place;
 };
 

@@ -31,6 +31,9 @@ static const struct {
 
 Test(cookie, rows)
 {
+    static const struct upstream_spec upstream = {.name = STR_INIT("u")};
+    static const struct route route = {.upstream = &upstream};
+    const struct decision decision = {.route = &route};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct field fields[4];
         struct head head = {.fields = fields, .cap = 4};
@@ -40,7 +43,7 @@ Test(cookie, rows)
                  rows[i].cookie, rows[i].cookie);
         struct str bytes = head_bytes(text);
         cr_assert_eq(message_parse_response(&head, bytes), CAUSE_NONE);
-        gate_cookies(&out, &rows[i].traits, &head);
+        gate_cookies(&out, &rows[i].traits, &decision, &head);
         if (rows[i].want)
             snprintf(want, sizeof want, "Set-Cookie: %s\r\nSet-Cookie: %s\r\n", rows[i].want,
                      rows[i].want);
