@@ -1,0 +1,116 @@
+/* The messages: one table a browser, with holes for what differs. */
+#include "corsd/browser/console.h"
+
+/* In a text: %v the blamed value, %o the origin sent, %u the URL asked, %s the status. */
+struct words {
+    const char *text;
+    bool no_prefix; /* the text stands alone */
+};
+
+static const struct words chromium_words[BLOCKS] = {
+    [BLOCK_PREFLIGHT_REDIRECT] = {"Redirect is not allowed for a preflight request."},
+    [BLOCK_ORIGIN_MISSING] = {"No 'Access-Control-Allow-Origin' header is present on the requested "
+                              "resource."},
+    [BLOCK_ORIGIN_WILDCARD] = {"The value of the 'Access-Control-Allow-Origin' header in the "
+                               "response must not be the wildcard '*' when the request's "
+                               "credentials mode is 'include'."},
+    [BLOCK_ORIGIN_SEVERAL] = {"The 'Access-Control-Allow-Origin' header contains multiple values "
+                              "'%v', but only one is allowed. Have the server send the header with "
+                              "a valid value."},
+    [BLOCK_ORIGIN_INVALID] = {"The 'Access-Control-Allow-Origin' header contains the invalid value "
+                              "'%v'. Have the server send the header with a valid value."},
+    [BLOCK_ORIGIN_OTHER] = {"The 'Access-Control-Allow-Origin' header has a value '%v' that is not "
+                            "equal to the supplied origin. Have the server send the header with a "
+                            "valid value."},
+    [BLOCK_CREDENTIALS] = {"The value of the 'Access-Control-Allow-Credentials' header in the "
+                           "response is '%v' which must be 'true' when the request's credentials "
+                           "mode is 'include'."},
+    [BLOCK_PREFLIGHT_STATUS] = {"It does not have HTTP ok status."},
+    [BLOCK_METHODS_UNREADABLE] = {"Cannot parse Access-Control-Allow-Methods response header field "
+                                  "in preflight response.",
+                                  true},
+    [BLOCK_HEADERS_UNREADABLE] = {"Cannot parse Access-Control-Allow-Headers response header field "
+                                  "in preflight response.",
+                                  true},
+    [BLOCK_METHOD] = {"Method %v is not allowed by Access-Control-Allow-Methods in preflight "
+                      "response.",
+                      true},
+    [BLOCK_HEADER] = {"Request header field %v is not allowed by Access-Control-Allow-Headers in "
+                      "preflight response.",
+                      true},
+    [BLOCK_REDIRECT_SCHEME] = {"Cross origin requests are only supported for protocol schemes: "
+                               "chrome, chrome-experimental-site-token-provider, chrome-extension, "
+                               "chrome-untrusted, data, http, https, isolated-app."},
+    [BLOCK_REDIRECT_USER] = {"Redirect location '' contains a username and password, which is "
+                             "disallowed for cross-origin requests."},
+};
+
+static const struct words firefox_words[BLOCKS] = {
+    [BLOCK_NO_ANSWER] = {"CORS request did not succeed). Status code: (null"},
+    [BLOCK_PREFLIGHT_REDIRECT] = {"CORS request external redirect not allowed"},
+    [BLOCK_ORIGIN_MISSING] = {"CORS header ‘Access-Control-Allow-Origin’ missing). Status code: %s"},
+};
+
+static void fill(struct buf *out, const char *text, const struct fetch *fetch)
+{
+    for (; *text; text++) {
+        if (*text != '%') {
+            buf_add_char(out, *text);
+            continue;
+        }
+        switch (*++text) {
+        case 'v': buf_add(out, fetch->blamed); break;
+        case 'o': buf_add(out, fetch->origin); break;
+        case 'u': buf_add(out, fetch->url.href); break;
+        default: buf_add_u64(out, fetch->status); break;
+        }
+    }
+}
+
+/* Chromium says nothing about a redirect to a scheme that it knows, or to no URL at all. */
+static bool is_unknown_scheme(struct str location)
+{
+    size_t colon = str_find(location, ':');
+    return colon < location.n && !str_eq_nocase(str_head(location, colon), STR("data"));
+}
+
+static void say_chromium(struct buf *out, const struct fetch *fetch)
+{
+    const struct words *words = &chromium_words[fetch->block];
+    bool scheme = fetch->block == BLOCK_REDIRECT_SCHEME;
+    if (!words->text || (scheme && !is_unknown_scheme(fetch->blamed)))
+        return;
+    fill(out, scheme ? "Access to fetch at '%v' " : "Access to fetch at '%u' ", fetch);
+    if (fetch->redirects || scheme) {
+        buf_add(out, STR("(redirected from '"));
+        buf_add(out, fetch->page->url.href);
+        buf_add(out, STR("') "));
+    }
+    buf_add(out, STR("from origin '"));
+    buf_add(out, fetch->page->origin);
+    buf_add(out, STR("' has been blocked by CORS policy: "));
+    if (fetch->in_preflight && !words->no_prefix)
+        buf_add(out, STR("Response to preflight request doesn't pass access control check: "));
+    fill(out, words->text, fetch);
+}
+
+static void say_firefox(struct buf *out, const struct fetch *fetch)
+{
+    const struct words *words = &firefox_words[fetch->block];
+    if (!words->text)
+        return;
+    fill(out,
+         "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote "
+         "resource at ‘%u’. (Reason: ",
+         fetch);
+    fill(out, words->text, fetch);
+    buf_add(out, words->no_prefix ? STR(".") : STR(")."));
+}
+
+void console_say(struct buf *out, enum browser_name browser, const struct fetch *fetch)
+{
+    if (browser == BROWSER_CHROMIUM)
+        say_chromium(out, fetch);
+    else if (browser == BROWSER_FIREFOX)
+        say_firefox(out, fetch);
+}
