@@ -57,5 +57,11 @@ const struct browser browsers[BROWSERS] = {
             .version = STR_INIT("153.8.0esr"),
             .max_age_cap_s = 86400,
             .max_age_default_s = 5,
+            .star_covers_authorization = true,
+            .keeps_authorization = true,
+            .asks_untainted = true,
+            .departs = STR_INIT("Access-Control-Allow-Headers: * lets Authorization through too, with "
+                                "a warning; a preflight behind a redirect to another origin asks as if "
+                                "nothing had changed"),
         },
 };

@@ -17,6 +17,9 @@ static const struct words chromium_words[BLOCKS] = {
     [BLOCK_ORIGIN_SEVERAL] = {"The 'Access-Control-Allow-Origin' header contains multiple values "
                               "'%v', but only one is allowed. Have the server send the header with "
                               "a valid value."},
+    [BLOCK_ORIGIN_TWICE] = {"The 'Access-Control-Allow-Origin' header contains multiple values "
+                              "'%v', but only one is allowed. Have the server send the header with "
+                              "a valid value."},
     [BLOCK_ORIGIN_INVALID] = {"The 'Access-Control-Allow-Origin' header contains the invalid value "
                               "'%v'. Have the server send the header with a valid value."},
     [BLOCK_ORIGIN_OTHER] = {"The 'Access-Control-Allow-Origin' header has a value '%v' that is not "
@@ -45,10 +48,35 @@ static const struct words chromium_words[BLOCKS] = {
                              "disallowed for cross-origin requests."},
 };
 
+#define NOT_MATCHING "%u. (Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘%v’)."
+#define NO_SUCCESS "%u. (Reason: CORS request did not succeed). Status code: (null)."
+
 static const struct words firefox_words[BLOCKS] = {
-    [BLOCK_NO_ANSWER] = {"CORS request did not succeed). Status code: (null"},
-    [BLOCK_PREFLIGHT_REDIRECT] = {"CORS request external redirect not allowed"},
-    [BLOCK_ORIGIN_MISSING] = {"CORS header ‘Access-Control-Allow-Origin’ missing). Status code: %s"},
+    [BLOCK_NO_ANSWER] = {NO_SUCCESS},
+    [BLOCK_PREFLIGHT_REDIRECT] = {"%u. (Reason: CORS request external redirect not allowed)."},
+    [BLOCK_ORIGIN_MISSING] = {"%u. (Reason: CORS header ‘Access-Control-Allow-Origin’ missing). "
+                              "Status code: %s."},
+    [BLOCK_ORIGIN_WILDCARD] = {"‘%u’. (Reason: Credential is not supported if the CORS header "
+                               "‘Access-Control-Allow-Origin’ is ‘*’)."},
+    [BLOCK_ORIGIN_SEVERAL] = {NOT_MATCHING},
+    [BLOCK_ORIGIN_TWICE] = {"%u. (Reason: Multiple CORS header ‘Access-Control-Allow-Origin’ not "
+                            "allowed)."},
+    [BLOCK_ORIGIN_INVALID] = {NOT_MATCHING},
+    [BLOCK_ORIGIN_OTHER] = {NOT_MATCHING},
+    [BLOCK_CREDENTIALS] = {"%u. (Reason: expected ‘true’ in CORS header "
+                           "‘Access-Control-Allow-Credentials’)."},
+    [BLOCK_PREFLIGHT_STATUS] = {"%u. (Reason: CORS preflight response did not succeed). Status "
+                                "code: %s."},
+    [BLOCK_METHODS_UNREADABLE] = {"%u. (Reason: invalid token ‘%v’ in CORS header "
+                                  "‘Access-Control-Allow-Methods’)."},
+    [BLOCK_HEADERS_UNREADABLE] = {"%u. (Reason: invalid token ‘%v’ in CORS header "
+                                  "‘Access-Control-Allow-Headers’)."},
+    [BLOCK_METHOD] = {"%u. (Reason: Did not find method in CORS header "
+                      "‘Access-Control-Allow-Methods’)."},
+    [BLOCK_HEADER] = {"%u. (Reason: header ‘%v’ is not allowed according to header "
+                      "‘Access-Control-Allow-Headers’ from CORS preflight response)."},
+    [BLOCK_REDIRECT_SCHEME] = {NO_SUCCESS},
+    [BLOCK_REDIRECT_USER] = {NO_SUCCESS},
 };
 
 static void fill(struct buf *out, const char *text, const struct fetch *fetch)
@@ -99,12 +127,9 @@ static void say_firefox(struct buf *out, const struct fetch *fetch)
     const struct words *words = &firefox_words[fetch->block];
     if (!words->text)
         return;
-    fill(out,
-         "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote "
-         "resource at ‘%u’. (Reason: ",
-         fetch);
+    buf_add(out, STR("Cross-Origin Request Blocked: The Same Origin Policy disallows reading the "
+                     "remote resource at "));
     fill(out, words->text, fetch);
-    buf_add(out, words->no_prefix ? STR(".") : STR(")."));
 }
 
 void console_say(struct buf *out, enum browser_name browser, const struct fetch *fetch)

@@ -123,7 +123,8 @@ static void redirect(struct fetch *fetch, const struct answer *answer, struct st
     if (changes_method(fetch, answer->status))
         become_get(fetch);
     if (!str_eq(to.origin, fetch->url.origin)) {
-        drop_header(fetch, STR("authorization"));
+        if (!fetch->browser->keeps_authorization)
+            drop_header(fetch, STR("authorization"));
         /* Fetch, "serializing a request origin": redirect-tainted. */
         if (!str_eq(fetch->url.origin, fetch->origin))
             fetch->origin = STR("null");
@@ -172,6 +173,12 @@ void fetch_take(struct fetch *fetch, const struct answer *answer)
     fetch_end(fetch, BLOCK_NONE);
 }
 
+struct str fetch_origin(const struct fetch *fetch)
+{
+    return fetch->want == WANT_PREFLIGHT && fetch->browser->asks_untainted ? fetch->page->origin
+                                                                          : fetch->origin;
+}
+
 /* --- sending ---------------------------------------------------------------------------------- */
 
 bool fetch_sends_cookies(const struct fetch *fetch)
@@ -209,7 +216,7 @@ void fetch_write(const struct fetch *fetch, struct buf *out)
             line(out, STR("Access-Control-Request-Headers"), fetch->unsafe_names);
     }
     if (preflight || sends_origin(fetch))
-        line(out, STR("Origin"), fetch->origin);
+        line(out, STR("Origin"), fetch_origin(fetch));
     for (size_t i = 0; i < fetch->n_headers && !preflight; i++) {
         line(out, fetch->headers[i].name, fetch->headers[i].value);
     }

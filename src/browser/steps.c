@@ -67,7 +67,7 @@ static bool check_allow_origin(struct fetch *fetch, const struct answer *answer,
     static const char name[] = "Access-Control-Allow-Origin";
     if (answer_count(answer, str_of(name)) > 1) {
         blame(fetch, value);
-        return step_note(fetch, name, cors_check, false, BLOCK_ORIGIN_SEVERAL,
+        return step_note(fetch, name, cors_check, false, BLOCK_ORIGIN_TWICE,
                          "it is there more than once: %.*s", SHOW(value));
     }
     if (str_eq(value, STR("*")) && !with_credentials(fetch))
@@ -75,12 +75,12 @@ static bool check_allow_origin(struct fetch *fetch, const struct answer *answer,
     if (str_eq(value, STR("*")))
         return step_note(fetch, name, cors_check, false, BLOCK_ORIGIN_WILDCARD,
                          "* does not count in requests with credentials");
-    if (str_eq(value, fetch->origin))
+    if (str_eq(value, fetch_origin(fetch)))
         return step_note(fetch, name, cors_check, true, BLOCK_NONE, "%.*s: this origin",
                          SHOW(value));
     blame(fetch, value);
     return step_note(fetch, name, cors_check, false, origin_block(value),
-                     "\"%.*s\" is not the page's origin, %.*s", SHOW(value), SHOW(fetch->origin));
+                     "\"%.*s\" is not the page's origin, %.*s", SHOW(value), SHOW(fetch_origin(fetch)));
 }
 
 static bool check_credentials(struct fetch *fetch, const struct answer *answer)

@@ -84,7 +84,7 @@ export function differences(items, seen, said, verdicts) {
   const found = [];
   for (const [i, item] of items.entries()) {
     const model = verdicts[i], real = seen[i];
-    const wants = (what, a, b) => { if (a !== b) found.push(`${item.name}: ${what}: browser ${JSON.stringify(a)}, model ${JSON.stringify(b)} (${model.block})`); };
+    const wants = (what, a, b) => { if (a !== b) found.push(`${item.name}: ${what}: browser ${JSON.stringify(a)}, model ${JSON.stringify(b)} (${model.block})${what === 'allowed' ? ` ${said(item)}` : ''}`); };
     wants('allowed', real.allowed, model.allowed);
     if (real.allowed && model.allowed) {
       wants('status', real.status, model.status);

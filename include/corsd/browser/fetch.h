@@ -16,6 +16,7 @@
     BLOCK(ORIGIN_MISSING, "allow_origin_missing")                                                  \
     BLOCK(ORIGIN_WILDCARD, "allow_origin_wildcard_with_credentials")                               \
     BLOCK(ORIGIN_SEVERAL, "allow_origin_several")                                                  \
+    BLOCK(ORIGIN_TWICE, "allow_origin_twice")                                                      \
     BLOCK(ORIGIN_INVALID, "allow_origin_invalid")                                                  \
     BLOCK(ORIGIN_OTHER, "allow_origin_other")                                                      \
     BLOCK(CREDENTIALS, "allow_credentials_missing")                                                \
@@ -80,5 +81,7 @@ void fetch_take(struct fetch *fetch, const struct answer *answer);
 /* Appends the head that the browser would send now, as far as CORS is concerned: request line,
  * Host, Origin, Access-Control-Request-*, the page's headers. */
 void fetch_write(const struct fetch *fetch, struct buf *out);
+/* The Origin of what is sent now. */
+struct str fetch_origin(const struct fetch *fetch);
 /* Whether cookies go with it. */
 bool fetch_sends_cookies(const struct fetch *fetch);
