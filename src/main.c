@@ -13,6 +13,7 @@ static const struct {
 } verbs[] = {
     {"check", verb_check, "[FILE] [--json] [--strict]", "every fault, with place and hint"},
     {"show", verb_show, "[FILE]", "the effective configuration"},
+    {"explain", verb_explain, "--origin ORIGIN … URL", "what a browser would do, and why"},
     {"schema", verb_schema, "", "JSON Schema of the configuration"},
     {"demo", verb_demo, "[--port N]", "a page, a backend without CORS, corsd between"},
     {"version", verb_version, "", "print the version"},

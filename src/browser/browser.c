@@ -61,7 +61,6 @@ const struct browser browsers[BROWSERS] = {
             .keeps_authorization = true,
             .asks_untainted = true,
             .departs = STR_INIT("Access-Control-Allow-Headers: * lets Authorization through too, with "
-                                "a warning; a preflight behind a redirect to another origin asks as if "
-                                "nothing had changed"),
+                                "a warning"),
         },
 };

@@ -20,7 +20,8 @@ static void aim(struct fetch *fetch)
     /* Fetch, "Main fetch": a request that has left its origin once stays a CORS request. */
     fetch->cross_origin = fetch->cross_origin || !str_eq(fetch->origin, fetch->url.origin);
     fetch->preflighted = false;
-    fetch->unsafe_names = page_unsafe_names(fetch->arena, fetch->browser, fetch->headers, fetch->n_headers);
+    fetch->unsafe_names =
+        page_unsafe_names(fetch->arena, fetch->browser, fetch->headers, fetch->n_headers);
     if (fetch->n_headers && !fetch->unsafe_names.p) {
         fetch_end(fetch, BLOCK_NO_MEMORY);
         return;
@@ -176,7 +177,7 @@ void fetch_take(struct fetch *fetch, const struct answer *answer)
 struct str fetch_origin(const struct fetch *fetch)
 {
     return fetch->want == WANT_PREFLIGHT && fetch->browser->asks_untainted ? fetch->page->origin
-                                                                          : fetch->origin;
+                                                                           : fetch->origin;
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
@@ -198,8 +199,8 @@ static void line(struct buf *out, struct str name, struct str value)
 
 static bool sends_origin(const struct fetch *fetch)
 {
-    return fetch->cross_origin || !(str_eq(fetch->method, STR("GET")) ||
-                                    str_eq(fetch->method, STR("HEAD")));
+    return fetch->cross_origin ||
+           !(str_eq(fetch->method, STR("GET")) || str_eq(fetch->method, STR("HEAD")));
 }
 
 void fetch_write(const struct fetch *fetch, struct buf *out)

@@ -219,8 +219,7 @@ bool header_is_safelisted(struct str name, struct str value)
         return false;
     if (str_eq_nocase(name, STR("accept")))
         return !has_unsafe_byte(value);
-    if (str_eq_nocase(name, STR("accept-language")) ||
-        str_eq_nocase(name, STR("content-language")))
+    if (str_eq_nocase(name, STR("accept-language")) || str_eq_nocase(name, STR("content-language")))
         return is_language(value);
     if (str_eq_nocase(name, STR("content-type")))
         return !has_unsafe_byte(value) && is_form_type(value);
@@ -264,8 +263,7 @@ struct str page_unsafe_names(struct arena *arena, const struct browser *browser,
         if (header_is_safelisted(headers[i].name, headers[i].value))
             safe_bytes += headers[i].value.n;
     for (size_t i = 0; i < n && n_names < PAGE_HEADERS_MAX; i++) {
-        if (safe_bytes <= SAFE_TOTAL_MAX &&
-            header_is_safelisted(headers[i].name, headers[i].value))
+        if (safe_bytes <= SAFE_TOTAL_MAX && header_is_safelisted(headers[i].name, headers[i].value))
             continue;
         if (browser->sends_freely && browser->sends_freely(headers[i].name, headers[i].value))
             continue;

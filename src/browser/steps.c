@@ -80,7 +80,8 @@ static bool check_allow_origin(struct fetch *fetch, const struct answer *answer,
                          SHOW(value));
     blame(fetch, value);
     return step_note(fetch, name, cors_check, false, origin_block(value),
-                     "\"%.*s\" is not the page's origin, %.*s", SHOW(value), SHOW(fetch_origin(fetch)));
+                     "\"%.*s\" is not the page's origin, %.*s", SHOW(value),
+                     SHOW(fetch_origin(fetch)));
 }
 
 static bool check_credentials(struct fetch *fetch, const struct answer *answer)
@@ -146,8 +147,8 @@ static bool check_method(struct fetch *fetch, struct str list)
         return step_note(fetch, name, preflight_fetch, true, BLOCK_NONE, "%.*s is on it",
                          SHOW(method));
     if (method_is_safelisted(method))
-        return step_note(fetch, name, preflight_fetch, true, BLOCK_NONE,
-                         "%.*s needs no listing", SHOW(method));
+        return step_note(fetch, name, preflight_fetch, true, BLOCK_NONE, "%.*s needs no listing",
+                         SHOW(method));
     if (has_star(fetch, list))
         return step_note(fetch, name, preflight_fetch, true, BLOCK_NONE, "* covers %.*s",
                          SHOW(method));

@@ -96,7 +96,7 @@ static int dots_of(struct str segment)
     while (segment.n) {
         size_t n = segment.p[0] == '.'                                   ? 1
                    : str_eq_nocase(str_head(segment, 3), STR("%2e")) ? 3
-                                                                         : 0;
+                                                                     : 0;
         if (!n || ++dots > 2)
             return 0;
         segment = str_from(segment, n);
@@ -163,8 +163,8 @@ static enum url_fault finish(struct arena *arena, struct str scheme, struct str 
         struct str authority = cut_authority(&rest);
         size_t at = str_rfind(authority, '@');
         url.has_user = at < authority.n && at > 0;
-        if (!add_authority(&href, url.scheme, at < authority.n ? str_from(authority, at + 1)
-                                                               : authority)) {
+        if (!add_authority(&href, url.scheme,
+                           at < authority.n ? str_from(authority, at + 1) : authority)) {
             fault = URL_BAD_HOST;
             goto out;
         }

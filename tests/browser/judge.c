@@ -71,8 +71,8 @@ static void read_answers(struct json_reader *in, struct item *item)
     for (json_enter(in, '['); json_item(in, &first) && hop < HOPS; hop++) {
         bool first_member = true;
         for (json_enter(in, '{'); json_member_name(in, &first_member, &name);)
-            read_reply(in, str_eq(name, STR("preflight")) ? &item->preflight[hop]
-                                                          : &item->actual[hop]);
+            read_reply(in,
+                       str_eq(name, STR("preflight")) ? &item->preflight[hop] : &item->actual[hop]);
     }
 }
 

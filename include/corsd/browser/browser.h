@@ -10,11 +10,12 @@ struct browser {
     struct str version; /* in which all this was seen; empty: the standard itself */
     uint64_t max_age_cap_s;   /* a longer Access-Control-Max-Age counts as this; 0: as it is */
     uint64_t max_age_default_s;
-    bool keeps_authorization; /* a preflight behind a redirect to another origin asks for it still */
+    bool
+        keeps_authorization; /* a preflight behind a redirect to another origin asks for it still */
     bool asks_untainted;      /* that preflight's Origin is the page's, where the request's is null */
     bool star_covers_authorization; /* Access-Control-Allow-Headers: * lets Authorization pass */
     bool (*sends_freely)(struct str name, struct str value); /* headers beyond the standard's that
                                                                 need no preflight; NULL: none */
-    struct str departs; /* what the line above means, for people; empty: nothing */
+    struct str departs; /* the line above, for people; empty: it does not */
 };
 extern const struct browser browsers[BROWSERS];

@@ -68,7 +68,8 @@ struct fetch {
     bool in_preflight;   /* the answer to the preflight is what blocked */
     unsigned status;     /* of the answer that blocked, or of the one the page may read */
     struct str blamed;   /* the header's value, or the method or header name that is not allowed */
-    struct str readable; /* the names of the answer's headers that script sees: ", " between, sorted */
+    struct str
+        readable; /* the names of the answer's headers that script sees: ", " between, sorted */
     struct step steps[STEPS_MAX];
     size_t n_steps;
 };
