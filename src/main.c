@@ -14,6 +14,7 @@ static const struct {
     {"check", verb_check, "[FILE] [--json] [--strict]", "every fault, with place and hint"},
     {"show", verb_show, "[FILE]", "the effective configuration"},
     {"explain", verb_explain, "--origin ORIGIN … URL", "what a browser would do, and why"},
+    {"probe", verb_probe, "--origin ORIGIN … URL", "the same judgement on a live server"},
     {"schema", verb_schema, "", "JSON Schema of the configuration"},
     {"demo", verb_demo, "[--port N]", "a page, a backend without CORS, corsd between"},
     {"version", verb_version, "", "print the version"},

@@ -1,0 +1,153 @@
+/* corsd probe: how a live server answers pages, and what it gets wrong. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "corsd/explain/probe.h"
+#include "corsd/verbs/verbs.h"
+#include "probe_wire.h"
+#include "reads.h"
+#include "typed.h"
+
+static const char help[] =
+    "usage: corsd probe --origin ORIGIN [-X METHOD] [-H HEADER] [--credentials] URL\n"
+    "\n"
+    "Sends a page's request to a live server, as a browser would, and some as\n"
+    "pages of strangers would; judges the answers and names each mistake. Every\n"
+    "request goes to the URL given, redirects are not followed, and what was\n"
+    "sent is said: some 10 requests, 40 at most.\n"
+    "\n"
+    "      --origin ORIGIN      where the page is: https://app.example.com, or null;\n"
+    "                           more of them: each should be allowed\n"
+    "  -X, --method METHOD      GET where none is given; strangers ask by the\n"
+    "                           preflight alone where the method needs one\n"
+    "  -H, --header LINE        'Name: value'; as often as needed\n"
+    "      --credentials        as fetch() with credentials: 'include' (cookies)\n"
+    "      --preflight-only     never send the request itself\n"
+    "      --connect ADDRESS    where to send it: 127.0.0.1:8080, [::1]:80 or\n"
+    "                           unix:/path, whatever the URL's host says\n"
+    "      --json, --sarif, --junit   for programs\n"
+    "  -h, --help               this text\n"
+    "\n"
+    "Exit status: 0 fine, 1 blocked or a mistake beyond notes, 2 wrong usage.\n";
+
+struct asked {
+    struct typed typed;
+    const char *connect;
+    bool preflight_only;
+    void (*print)(struct buf *out, const struct probe *probe); /* NULL: as text */
+};
+
+enum { OPT_ORIGIN = 256, OPT_CREDENTIALS, OPT_ONLY, OPT_CONNECT, OPT_JSON, OPT_SARIF, OPT_JUNIT };
+
+/* False: wrong usage, told. */
+static bool take(struct asked *asked, int option)
+{
+    switch (option) {
+    case 'X': asked->typed.method = str_of(optarg); return true;
+    case 'H': return typed_header(&asked->typed, str_of(optarg));
+    case OPT_ORIGIN: return typed_origin(&asked->typed, optarg);
+    case OPT_CREDENTIALS: asked->typed.page.credentials = CREDENTIALS_INCLUDE; return true;
+    case OPT_ONLY: asked->preflight_only = true; return true;
+    case OPT_CONNECT: asked->connect = optarg; return true;
+    case OPT_JSON: asked->print = probe_json; return true;
+    case OPT_SARIF: asked->print = probe_sarif; return true;
+    case OPT_JUNIT: asked->print = probe_junit; return true;
+    default: fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help); return false;
+    }
+}
+
+/* -1: go on; else the exit code. */
+static int read_options(struct asked *asked, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"origin", required_argument, NULL, OPT_ORIGIN},
+        {"method", required_argument, NULL, 'X'},
+        {"header", required_argument, NULL, 'H'},
+        {"credentials", no_argument, NULL, OPT_CREDENTIALS},
+        {"preflight-only", no_argument, NULL, OPT_ONLY},
+        {"connect", required_argument, NULL, OPT_CONNECT},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"sarif", no_argument, NULL, OPT_SARIF},
+        {"junit", no_argument, NULL, OPT_JUNIT},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    optind = 0; /* begin anew */
+    for (int option; (option = getopt_long(argc, argv, "X:H:h", options, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (!take(asked, option))
+            return WRONG_USAGE;
+    }
+    if (optind < argc)
+        asked->typed.url = str_of(argv[optind++]);
+    if (optind < argc)
+        return typed_wrong(&asked->typed, "one URL at a time: %s", argv[optind]);
+    return typed_end(&asked->typed) ? -1 : WRONG_USAGE;
+}
+
+/* -1 and *out, or the exit code. */
+static int find_address(const struct asked *asked, struct address *out)
+{
+    const struct url *url = &asked->typed.page.url;
+    char text[300];
+    size_t bracket = str_find(url->authority, ']'), from = bracket < url->authority.n ? bracket : 0;
+    bool has_port = str_find(str_from(url->authority, from), ':') < url->authority.n - from;
+    snprintf(text, sizeof text, "%.*s%s", STR_ARG(url->authority), has_port ? "" : ":80");
+    if (str_eq(url->scheme, STR("https")) && !asked->connect)
+        return typed_wrong(&asked->typed, "https:// is not spoken yet: --connect sends the request "
+                                          "in plain to where TLS ends");
+    enum address_fault fault = address_parse(str_of(asked->connect ? asked->connect : text), out);
+    if (fault == ADDRESS_NAME)
+        return typed_wrong(&asked->typed, "%s: names are not resolved yet: give an address by "
+                                          "--connect", asked->connect ? asked->connect : text);
+    if (fault != ADDRESS_OK)
+        return typed_wrong(&asked->typed, "%s: %s", asked->connect ? asked->connect : text,
+                           address_fault_text(fault));
+    return -1;
+}
+
+static int run(struct asked *asked, struct probe_wire *wire)
+{
+    struct typed *typed = &asked->typed;
+    struct buf out = BUF_INIT(OUTPUT_MAX);
+    struct probe *probe = calloc(1, sizeof *probe);
+    int code = 1;
+    if (!probe)
+        return 1;
+    probe->page = &typed->page;
+    probe->arena = &typed->arena;
+    probe->send = probe_wire_send;
+    probe->ctx = wire;
+    probe->preflight_only = asked->preflight_only;
+    if (!probe_run(probe, typed->origins + 1, typed->n_origins - 1))
+        fputs("corsd probe: the request is too large\n", stderr);
+    else {
+        if (asked->print)
+            asked->print(&out, probe);
+        else
+            probe_print(&out, probe, wants_colour(STDOUT_FILENO));
+        code = probe_is_bad(probe) ? 1 : 0;
+        if (!write_out(STDOUT_FILENO, &out))
+            code = 1;
+    }
+    free(probe);
+    return code;
+}
+
+int verb_probe(int argc, char **argv)
+{
+    struct asked asked = {0};
+    struct probe_wire wire;
+    typed_init(&asked.typed, "probe", help);
+    int code = read_options(&asked, argc, argv);
+    if (code < 0)
+        code = find_address(&asked, &wire.address);
+    if (code < 0)
+        code = run(&asked, &wire);
+    typed_finish(&asked.typed);
+    return code;
+}
