@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "corsd/browser/copied.h"
 #include "corsd/config/diagnostic.h"
-#include "corsd/explain/explain.h"
+#include "corsd/explain/explanation.h"
 #include "corsd/explain/report.h"
 #include "corsd/verbs/verbs.h"
 #include "reads.h"

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "corsd/explain/probe.h"
+#include "corsd/explain/judgement.h"
+#include "corsd/net/lookup.h"
 #include "corsd/verbs/verbs.h"
 #include "probe_wire.h"
 #include "reads.h"
@@ -89,25 +90,42 @@ static int read_options(struct asked *asked, int argc, char **argv)
     return typed_end(&asked->typed) ? -1 : WRONG_USAGE;
 }
 
+/* host[:port] with the port that stands in it, or the scheme's. */
+static struct str split_port(struct str authority, uint16_t *port)
+{
+    size_t bracket = str_rfind(authority, ']'), colon = str_rfind(authority, ':');
+    uint64_t number;
+    *port = 80;
+    if (colon == authority.n || (bracket < authority.n && colon < bracket) ||
+        !str_to_u64(str_from(authority, colon + 1), &number) || number > UINT16_MAX)
+        return authority;
+    *port = (uint16_t)number;
+    return str_head(authority, colon);
+}
+
 /* -1 and *out, or the exit code. */
 static int find_address(const struct asked *asked, struct address *out)
 {
     const struct url *url = &asked->typed.page.url;
     char text[300];
-    size_t bracket = str_find(url->authority, ']'), from = bracket < url->authority.n ? bracket : 0;
-    bool has_port = str_find(str_from(url->authority, from), ':') < url->authority.n - from;
-    snprintf(text, sizeof text, "%.*s%s", STR_ARG(url->authority), has_port ? "" : ":80");
+    uint16_t port;
+    struct str where = asked->connect ? str_of(asked->connect) : url->authority;
     if (str_eq(url->scheme, STR("https")) && !asked->connect)
         return typed_wrong(&asked->typed, "https:// is not spoken yet: --connect sends the request "
                                           "in plain to where TLS ends");
-    enum address_fault fault = address_parse(str_of(asked->connect ? asked->connect : text), out);
-    if (fault == ADDRESS_NAME)
-        return typed_wrong(&asked->typed, "%s: names are not resolved yet: give an address by "
-                                          "--connect", asked->connect ? asked->connect : text);
-    if (fault != ADDRESS_OK)
-        return typed_wrong(&asked->typed, "%s: %s", asked->connect ? asked->connect : text,
-                           address_fault_text(fault));
-    return -1;
+    struct str host = split_port(where, &port);
+    if (!asked->connect) {
+        snprintf(text, sizeof text, "%.*s:%u", STR_ARG(host), port);
+        where = str_of(text);
+    }
+    enum address_fault fault = address_parse(where, out);
+    if (fault == ADDRESS_OK ||
+        (fault == ADDRESS_NAME && lookup(host, port, PROBE_DEADLINE_MS, out)))
+        return -1;
+    if (fault != ADDRESS_NAME)
+        return typed_wrong(&asked->typed, "%.*s: %s", STR_ARG(where), address_fault_text(fault));
+    fprintf(stderr, "corsd probe: %.*s: the name has no address\n", STR_ARG(host));
+    return 1;
 }
 
 static int run(struct asked *asked, struct probe_wire *wire)

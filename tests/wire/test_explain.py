@@ -1,13 +1,12 @@
 """corsd explain: the five classic situations in a newcomer's words, its sources and outputs; and the law
 that what it says of a configuration is what corsd probe finds at the running corsd."""
 import json
-import os
 import random
 import time
 
 import pytest
 
-from harness import get, reply, run, yaml_of
+from harness import reply, run
 
 APP = "https://app.example.com"
 
@@ -149,9 +148,9 @@ def test_allowed(file):
 @pytest.mark.parametrize("path,more,change", [
     ("/lines", ("--origin", "https://c.example"), {"key": "allow_origins", "add": '"https://c.example"', "line": 12}),
     ("/lines", ("--origin", "https://a.example", "-H", "X-A: 1"), {"key": "allow_headers", "add": "x-a", "line": 11}),
-    ("/inline", ("--origin", APP, "-X", "PUT"), {"key": "allow_methods", "add": "GET, HEAD, POST, PUT", "line": 14}),
-    ("/inline", ("--origin", APP, "--backend-header", "Access-Control-Allow-Origin: https://old.example"), {"key": "upstream_headers", "set": "replace", "line": 14}),
-    ("/report", ("--origin", APP), {"key": "mode", "set": "enforce", "line": 15}),
+    ("/inline", ("--origin", APP, "-X", "PUT"), {"key": "allow_methods", "add": "GET, HEAD, POST, PUT", "line": 15}),
+    ("/inline", ("--origin", APP, "--backend-header", "Access-Control-Allow-Origin: https://old.example"), {"key": "upstream_headers", "set": "replace", "line": 15}),
+    ("/report", ("--origin", APP), {"key": "mode", "set": "enforce", "line": 16}),
     ("/", ("--origin", APP, "--credentials"), {"key": "allow_credentials", "set": "true", "line": 5}),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_the_change_mends_it(file, tmp_path, path, more, change):

@@ -42,11 +42,9 @@ enum mistake_level { MISTAKE_LEVEL_NOTE, MISTAKE_LEVEL_WARNING, MISTAKE_LEVEL_ER
     MISTAKE(WILDCARD_CREDENTIALS_SENT, "wildcard-allows-credentials", WARNING,                     \
             "Access-Control-Allow-Origin: * together with Access-Control-Allow-Credentials: true", \
             "It looks as if cookies were allowed, and no browser does")                            \
-    MISTAKE(REFLECTED, "origin-reflected", ERROR,                                                  \
-            "Any origin is allowed, with credentials",                                             \
+    MISTAKE(REFLECTED, "origin-reflected", ERROR, "Any origin is allowed, with credentials",       \
             "Every page on the web can read what your users see")                                  \
-    MISTAKE(REFLECTED_PLAIN, "origin-reflected-plain", WARNING,                                    \
-            "Any origin is echoed",                                                                \
+    MISTAKE(REFLECTED_PLAIN, "origin-reflected-plain", WARNING, "Any origin is echoed",            \
             "It means * but defeats caches; once credentials are allowed, every page reads all")   \
     MISTAKE(NULL_ALLOWED, "origin-null", ERROR, "The origin null is allowed",                      \
             "Every page can make itself null by a sandboxed frame, and so read the answer")        \

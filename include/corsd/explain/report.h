@@ -2,7 +2,7 @@
  * trouble. Pure. */
 #pragma once
 #include "corsd/base/json.h"
-#include "corsd/explain/explain.h"
+#include "corsd/explain/explanation.h"
 
 /* text: the configuration's, for the line that is to change; empty: it is only named. */
 void explanation_print(struct buf *out, const struct explanation *explanation, struct str text,

@@ -1,6 +1,6 @@
 /* What a probe found, as text, JSON, SARIF 2.1.0 and JUnit. */
 #include "corsd/browser/advice.h"
-#include "corsd/explain/probe.h"
+#include "corsd/explain/judgement.h"
 #include "corsd/explain/report.h"
 
 enum { TEXT_MAX = 64 * 1024 };
@@ -276,8 +276,10 @@ void probe_junit(struct buf *out, const struct probe *probe)
     unsigned failures = 0;
     for (size_t i = 0; i < MISTAKES; i++)
         failures += failure(probe, i) != NULL;
-    buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"corsd probe\" "
-                    "tests=\"%d\" failures=\"%u\">\n", (int)MISTAKES, failures);
+    buf_printf(out,
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"corsd probe\" "
+               "tests=\"%d\" failures=\"%u\">\n",
+               (int)MISTAKES, failures);
     for (size_t i = 0; i < MISTAKES; i++) {
         const struct found *found = failure(probe, i);
         buf_add(out, STR("  <testcase classname=\""));

@@ -1,5 +1,5 @@
 /* Sends what a browser would, and what a browser of another page would, and judges the answers. */
-#include "corsd/explain/probe.h"
+#include "corsd/explain/judgement.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include "corsd/cors/origin.h"
@@ -76,7 +76,8 @@ static const struct probe_reply *send_fetch(struct probe *probe, const char *why
         bool body = fetch->want == WANT_REQUEST && !str_eq(fetch->method, STR("GET")) &&
                     !str_eq(fetch->method, STR("HEAD"));
         buf_add(&out, body ? STR("Content-Length: 0\r\n") : STR(""));
-        buf_add(&out, STR("User-Agent: corsd-probe/" CORSD_VERSION "\r\nConnection: close\r\n\r\n"));
+        buf_add(&out,
+                STR("User-Agent: corsd-probe/" CORSD_VERSION "\r\nConnection: close\r\n\r\n"));
         reply = out.failed ? NULL : send_head(probe, why, buf_str(&out));
     }
     buf_finish(&out);
@@ -152,7 +153,7 @@ static bool judge_status(struct probe *probe, const struct probe_reply *reply)
          answer_is_redirect(&reply->answer)  ? MISTAKE_PREFLIGHT_REDIRECT
          : status == 401 || status == 403    ? MISTAKE_PREFLIGHT_AUTH
          : status == 405 || status == 501    ? MISTAKE_PREFLIGHT_METHOD
-                                             : MISTAKE_PREFLIGHT_STATUS,
+                                            : MISTAKE_PREFLIGHT_STATUS,
          reply, "%u", status);
     return false;
 }
@@ -213,7 +214,9 @@ static void judge_preflight(struct probe *probe, const struct probe_reply *reply
         return;
     judge_origin(probe, reply, fetch->origin);
     judge_credentials(probe, reply);
-    judge_lists(probe, reply, fetch);
+    if (answer_count(&reply->answer,
+                     STR("Access-Control-Allow-Origin"))) /* else it knows no CORS */
+        judge_lists(probe, reply, fetch);
     judge_max_age(probe, reply);
 }
 
@@ -414,8 +417,7 @@ static bool varies(const struct probe_reply *reply, struct arena *arena)
 static const struct probe_reply *actual_reply(const struct probe *probe)
 {
     for (size_t i = 0; i < probe->n_replies; i++)
-        if (probe->replies[i].answer.status &&
-            str_starts(probe->replies[i].request, STR("GET ")))
+        if (probe->replies[i].answer.status && str_starts(probe->replies[i].request, STR("GET ")))
             return &probe->replies[i];
     return NULL;
 }
@@ -448,8 +450,8 @@ static void try_error(struct probe *probe)
     if (!own || !answer_count(&own->answer, STR("Access-Control-Allow-Origin")) ||
         own->answer.status >= 400)
         return;
-    const struct probe_reply *reply = ask(probe, "request that should fail", probe->page->origin,
-                                          STR("PROPFIND"), WANT_REQUEST);
+    const struct probe_reply *reply =
+        ask(probe, "request that should fail", probe->page->origin, STR("PROPFIND"), WANT_REQUEST);
     if (reply && reply->answer.status >= 400 &&
         !answer_count(&reply->answer, STR("Access-Control-Allow-Origin")))
         find(probe, MISTAKE_ERRORS, reply, "%u", reply->answer.status);

@@ -1,8 +1,8 @@
 /* The judgement of a live server: what to send, and what its answers mean. Pure but for the sender
  * it is given. At most PROBE_SENT_MAX requests, all to the one URL; redirects are not followed. */
 #pragma once
-#include "corsd/explain/mistake.h"
 #include "corsd/browser/fetch.h"
+#include "corsd/explain/mistake.h"
 
 enum { PROBE_SENT_MAX = 40, PROBE_FOUND_MAX = 64, PROBE_FIELDS_MAX = 200 };
 
