@@ -71,8 +71,8 @@ static const struct {
                              "in it, which no page of another origin may follow.",
                              "Take name and password out of the Location header."},
     [BLOCK_REDIRECTS] = {"The answers redirect in a circle.", "Mend the redirects."},
-    [BLOCK_URL_USER] = {"The address has a user's name or password in it, and fetch() takes no such "
-                        "address.",
+    [BLOCK_URL_USER] = {"The address has a user's name or password in it, and fetch() takes no "
+                        "such address.",
                         "Send an Authorization header instead."},
     [BLOCK_NO_MEMORY] = {"Out of memory.", "Try a smaller request."},
 };
@@ -103,8 +103,8 @@ static void what_of_options(struct buf *out, const struct fetch *fetch)
     if (fetch->status >= 200 && fetch->status <= 299)
         fill(
             out,
-            "The server answered it with %s, but without CORS headers: its framework answers OPTIONS "
-            "by itself, and the code that would add them is not asked.",
+            "The server answered it with %s, but without CORS headers: its framework answers "
+            "OPTIONS by itself, and the code that would add them is not asked.",
             fetch);
     else
         fill(out,

@@ -60,7 +60,7 @@ const struct browser browsers[BROWSERS] = {
             .star_covers_authorization = true,
             .keeps_authorization = true,
             .asks_untainted = true,
-            .departs = STR_INIT("Access-Control-Allow-Headers: * lets Authorization through too, with "
-                                "a warning"),
+            .departs = STR_INIT("Access-Control-Allow-Headers: * lets Authorization through too, "
+                                "with a warning"),
         },
 };

@@ -154,8 +154,7 @@ static bool apply(struct copied *out, enum option option, struct str word)
     return true;
 }
 
-/* The option's row, or -1; *attached is what stands behind it in the same word ("-XPUT", "--url=…").
- */
+/* The option's row, or -1; *attached is what stands behind it in the same word: -XPUT, --url=…. */
 static int option_of(struct str word, struct str *attached)
 {
     for (int i = 0; i < (int)(sizeof options / sizeof *options); i++) {

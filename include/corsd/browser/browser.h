@@ -12,7 +12,7 @@ struct browser {
     uint64_t max_age_default_s;
     bool
         keeps_authorization; /* a preflight behind a redirect to another origin asks for it still */
-    bool asks_untainted;      /* that preflight's Origin is the page's, where the request's is null */
+    bool asks_untainted;      /* that preflight's Origin is the page's, the request's null */
     bool star_covers_authorization; /* Access-Control-Allow-Headers: * lets Authorization pass */
     bool (*sends_freely)(struct str name, struct str value); /* headers beyond the standard's that
                                                                 need no preflight; NULL: none */

@@ -21,7 +21,7 @@ struct change {
 
 /* Finds where `key` of a rule or policy stands. */
 void change_place(struct change *change, const struct plan *plan, const struct rule *rule);
-/* The line as it stands in the file's text, and what it becomes; after may be two lines. False where
- * the text does not look as it did when the plan was made. */
+/* The line as it stands in the file's text, and what it becomes: a line or two. False where
+ * the text is not what it was when the plan was made. */
 MUST_USE bool change_lines(const struct change *change, struct str text, struct arena *arena,
                            struct str *before, struct str *after);

@@ -6,8 +6,8 @@
 
 enum { PROBE_SENT_MAX = 40, PROBE_FOUND_MAX = 64, PROBE_FIELDS_MAX = 200 };
 
-/* Sends a head and gives back the head of the final answer, in the arena; false where none came, with
- * *answer then a reason. */
+/* Sends a head and gives back the head of the final answer, in the arena. False where none came;
+ * then *answer is the reason. */
 typedef bool probe_sender(void *ctx, struct str request, struct arena *arena, struct str *answer);
 
 struct probe_reply {
@@ -37,7 +37,7 @@ struct probe {
     struct fetch by[BROWSERS];
 };
 
-/* Fills replies, found and by. False out of memory. `others`: more origins that should be allowed. */
+/* Fills replies, found and by. `others`: more origins to be allowed. False out of memory. */
 MUST_USE bool probe_run(struct probe *probe, const struct str *others, size_t n_others);
 /* Blocked, or some mistake above a note. */
 bool probe_is_bad(const struct probe *probe);
