@@ -101,11 +101,10 @@ static void what_of_options(struct buf *out, const struct fetch *fetch)
          "preflight. ",
          fetch);
     if (fetch->status >= 200 && fetch->status <= 299)
-        fill(
-            out,
-            "The server answered it with %s, but without CORS headers: its framework answers "
-            "OPTIONS by itself, and the code that would add them is not asked.",
-            fetch);
+        fill(out,
+             "The server answered it with %s, but without CORS headers: its framework answers "
+             "OPTIONS by itself, and the code that would add them is not asked.",
+             fetch);
     else
         fill(out,
              "The server answered it with %s and without CORS headers: 405 and 404 mean that it "

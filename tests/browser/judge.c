@@ -1,7 +1,7 @@
 /* The browser model on its own, for the tests that hold it against real browsers: a case a line of
  * JSON in, its verdict a line of JSON out.
  *   {"browser": "chromium"|"firefox", "origin", "url", "method", "credentials",
- *    "headers": [[n, v]], "answers": [{"preflight"|"actual": {"status": N, "headers": [[n, v]]}} a hop]}
+ *    "headers": [[n, v]], "answers": [{"preflight"|"actual": {"status", "headers"}} a hop]}
  * The hop a request belongs to is the number of redirects before it. */
 #include <stdio.h>
 #include <stdlib.h>
