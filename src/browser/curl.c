@@ -4,6 +4,7 @@
 struct words { /* of a command line */
     struct str rest;
     struct arena *arena;
+    char *word; /* room for the longest one */
     bool failed;
 };
 
@@ -83,10 +84,9 @@ static bool next_word(struct words *words, struct str *out)
     skip_blanks(words);
     if (!rest->n || words->failed)
         return false;
-    char *p = arena_alloc(words->arena, rest->n + 1);
+    char *p = words->word;
     size_t n = 0;
-    words->failed = !p;
-    while (p && rest->n && !is_blank(rest->p[0])) {
+    while (rest->n && !is_blank(rest->p[0])) {
         bool ansi = rest->n > 1 && rest->p[0] == '$' && rest->p[1] == '\'';
         char c = rest->p[ansi];
         if (c == '\'' || c == '"') {
@@ -95,7 +95,8 @@ static bool next_word(struct words *words, struct str *out)
         } else
             bare(words, p, &n);
     }
-    *out = (struct str){p, n};
+    *out = arena_copy(words->arena, (struct str){p, n});
+    words->failed = words->failed || !out->p;
     return !words->failed;
 }
 
@@ -114,17 +115,38 @@ enum option {
 static const struct {
     const char *name;
     enum option option;
-} options[] = { /* those that take a word */
-    {"-X", OPTION_METHOD}, {"--request", OPTION_METHOD}, {"-H", OPTION_HEADER},
-    {"--header", OPTION_HEADER}, {"-b", OPTION_COOKIE}, {"--cookie", OPTION_COOKIE},
-    {"-d", OPTION_DATA}, {"--data", OPTION_DATA}, {"--data-raw", OPTION_DATA},
-    {"--data-binary", OPTION_DATA}, {"--data-ascii", OPTION_DATA},
-    {"--data-urlencode", OPTION_DATA}, {"-F", OPTION_DATA}, {"--form", OPTION_DATA},
-    {"--json", OPTION_JSON}, {"--url", OPTION_URL}, {"-u", OPTION_USER}, {"--user", OPTION_USER},
-    {"-A", OPTION_OTHER}, {"--user-agent", OPTION_OTHER}, {"-e", OPTION_OTHER},
-    {"--referer", OPTION_OTHER}, {"-o", OPTION_OTHER}, {"--output", OPTION_OTHER},
-    {"-m", OPTION_OTHER}, {"--max-time", OPTION_OTHER}, {"-x", OPTION_OTHER},
-    {"--proxy", OPTION_OTHER}, {"--connect-timeout", OPTION_OTHER}, {"--cacert", OPTION_OTHER},
+} options[] = {
+    /* those that take a word */
+    {"-X", OPTION_METHOD},
+    {"--request", OPTION_METHOD},
+    {"-H", OPTION_HEADER},
+    {"--header", OPTION_HEADER},
+    {"-b", OPTION_COOKIE},
+    {"--cookie", OPTION_COOKIE},
+    {"-d", OPTION_DATA},
+    {"--data", OPTION_DATA},
+    {"--data-raw", OPTION_DATA},
+    {"--data-binary", OPTION_DATA},
+    {"--data-ascii", OPTION_DATA},
+    {"--data-urlencode", OPTION_DATA},
+    {"-F", OPTION_DATA},
+    {"--form", OPTION_DATA},
+    {"--json", OPTION_JSON},
+    {"--url", OPTION_URL},
+    {"-u", OPTION_USER},
+    {"--user", OPTION_USER},
+    {"-A", OPTION_OTHER},
+    {"--user-agent", OPTION_OTHER},
+    {"-e", OPTION_OTHER},
+    {"--referer", OPTION_OTHER},
+    {"-o", OPTION_OTHER},
+    {"--output", OPTION_OTHER},
+    {"-m", OPTION_OTHER},
+    {"--max-time", OPTION_OTHER},
+    {"-x", OPTION_OTHER},
+    {"--proxy", OPTION_OTHER},
+    {"--connect-timeout", OPTION_OTHER},
+    {"--cacert", OPTION_OTHER},
     {"--resolve", OPTION_OTHER},
 };
 
@@ -192,10 +214,10 @@ static bool take(struct words *words, struct copied *out, struct str word)
 enum copied_fault copied_from_curl(struct str text, struct arena *arena, struct copied *out)
 {
     static const struct copied none;
-    struct words words = {.rest = text, .arena = arena};
+    struct words words = {.rest = text, .arena = arena, .word = arena_alloc(arena, text.n + 1)};
     struct copied copied = none;
     struct str word;
-    if (!next_word(&words, &word))
+    if (!words.word || !next_word(&words, &word))
         return COPIED_UNREADABLE;
     if (!str_eq(word, STR("curl")) && !take(&words, &copied, word))
         return COPIED_UNREADABLE;
