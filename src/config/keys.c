@@ -417,8 +417,11 @@ static const struct key root_keys[] = {
     {.name = "public_suffix_list", .type = &file_type, INTO(public_suffix_list),
      .example = "/usr/share/publicsuffix/public_suffix_list.dat",
      .doc = "A newer public suffix list than the one of the system's library."},
-    {.name = "resolver", .type = &text_type, .unbuilt = true, .also = "dns nameserver",
-     .doc = "A name server instead of those of resolv.conf."},
+    {.name = "resolver", .type = &resolver_type, INTO(resolver),
+     .example = "127.0.0.1:53", .also = "dns nameserver nameservers dns_resolver resolvers",
+     .doc = "The DNS server to ask instead of those of resolv.conf: an IP address and a port, 53 "
+            "where none is given. The hosts file and the search list of resolv.conf count either "
+            "way; a name with a final dot is not searched for."},
     {.name = "limits", .type = &section_type, INTO(limits), .keys = limits_keys,
      .example = "{body_size: 10m}", .doc = "What a client may ask for."},
     {.name = "timeouts", .type = &section_type, INTO(timeouts), .keys = timeouts_keys,

@@ -1,4 +1,4 @@
-/* listen and trusted_proxies: addresses of this side. */
+/* listen, trusted_proxies and resolver: addresses as such. */
 #include <netinet/in.h>
 #include "compiler.h"
 
@@ -147,6 +147,22 @@ static void compile_network(struct compiler *compiler, const struct spec_text *t
           EXCERPT_ARG(text->text));
 }
 
+static void compile_resolver(struct compiler *compiler, const struct spec_text *text)
+{
+    struct address address;
+    bool bare = address_of_ip(text->text, 53, &address);
+    enum address_fault why = bare ? ADDRESS_OK : address_parse(text->text, &address);
+    bool nowhere = why == ADDRESS_OK && !bare &&
+                   (!address_port((struct sockaddr *)&address.at) || text->text.p[0] == ':');
+    if (why == ADDRESS_OK && !nowhere) {
+        compiler->plan->resolver = address;
+        compiler->plan->has_resolver = true;
+    } else
+        fault(compiler->reading, text->place, "write 127.0.0.1:53, or [::1]:53",
+              "\"%.*s\" is not the address of a DNS server%s%s", EXCERPT_ARG(text->text),
+              nowhere ? "" : ": ", nowhere ? "" : address_fault_text(why));
+}
+
 bool compile_listeners(struct compiler *compiler)
 {
     const struct written *written = compiler->written;
@@ -159,6 +175,8 @@ bool compile_listeners(struct compiler *compiler)
         return false;
     for (size_t i = 0; i < written->trusted_proxies.n; i++)
         compile_network(compiler, &written->trusted_proxies.items[i]);
+    if (written->resolver.place)
+        compile_resolver(compiler, &written->resolver);
     for (size_t i = 0; i < written->listen.n; i++)
         compile_listener(compiler, &listen[i]);
     return true;

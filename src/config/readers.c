@@ -470,6 +470,10 @@ const struct value_type text_type = {"a text", SHAPE_TEXT, read_text, NULL};
 const struct value_type file_type = {"the name of a file", SHAPE_TEXT, read_text, NULL};
 const struct value_type address_type = {"an address such as 127.0.0.1:8080", SHAPE_TEXT, read_text,
                                         "^(unix:.+|[^/]*:[0-9]+)$"};
+const struct value_type resolver_type = {
+    "an IP address and a port", SHAPE_TEXT, read_text,
+    "^([0-9.]+(:[1-9][0-9]*)?|localhost:[1-9][0-9]*|\\[[0-9A-Fa-f:.]+\\](:[1-9][0-9]*)?|"
+    "[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$"};
 const struct value_type url_type = {"a URL such as http://127.0.0.1:3000", SHAPE_TEXT, read_text,
                                     "^" URL_PATTERN "$"};
 const struct value_type upstream_type = {"a URL or a name of upstreams", SHAPE_TEXT, read_text,

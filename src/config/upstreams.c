@@ -5,7 +5,7 @@
 #include "corsd/cors/origin.h"
 #include "corsd/http/target.h"
 
-enum { NAMES_SUPPORTED = false, TLS_SUPPORTED = false };
+enum { TLS_SUPPORTED = false, LABEL_MAX = 63, NAME_MAX_BYTES = 253 /* RFC 1035 §2.3.4 */ };
 
 static const struct str localhost_ip = STR_INIT("127.0.0.1");
 
@@ -30,14 +30,6 @@ static void report_scheme(struct reading *reading, const struct spec_text *url)
         fault(reading, url->place,
               phrase(hint, sizeof hint, "write http://%.*s", EXCERPT_ARG(url->text)),
               "an upstream's URL begins with http://");
-}
-
-static bool looks_like_ip(struct str host)
-{
-    for (size_t i = 0; i < host.n; i++)
-        if (!ascii_is_digit(host.p[i]) && host.p[i] != '.')
-            return false;
-    return true;
 }
 
 static bool parse_unix(struct reading *reading, const struct spec_text *url,
@@ -74,25 +66,86 @@ static bool check_rest(struct reading *reading, const struct spec_text *url, str
     return false;
 }
 
-static bool read_host(struct reading *reading, const struct spec_text *url,
+/* RFC 6761 §6.3: these are here, whatever a DNS server says. */
+static bool is_localhost(struct str host)
+{
+    return str_eq(host, STR("localhost")) || str_ends(host, STR(".localhost"));
+}
+
+/* URL Standard, "ends in a number": what people and libraries may read as an IPv4 address. */
+static bool ends_in_number(struct str host)
+{
+    size_t dot = str_rfind(host, '.');
+    struct str last = dot < host.n ? str_from(host, dot + 1) : host;
+    bool hex = str_starts(last, STR("0x"));
+    size_t digits = 0;
+    for (struct str rest = hex ? str_from(last, 2) : last; digits < rest.n; digits++)
+        if (hex ? ascii_hex(rest.p[digits]) < 0 : !ascii_is_digit(rest.p[digits]))
+            return false;
+    return true;
+}
+
+/* A name that DNS can hold: labels and length are bounded, and no address is written oddly. */
+static bool check_name(struct reading *reading, const struct spec_text *url, struct str host)
+{
+    if (host.n > NAME_MAX_BYTES) {
+        fault(reading, url->place, NULL, "the host name is longer than %d bytes", NAME_MAX_BYTES);
+        return false;
+    }
+    for (struct str rest = host, label; rest.n;) {
+        label = str_cut(&rest, '.');
+        if (label.n > LABEL_MAX) {
+            fault(reading, url->place, NULL,
+                  "\"%.*s\" is longer than the %d bytes between two dots", EXCERPT_ARG(label),
+                  LABEL_MAX);
+            return false;
+        }
+    }
+    if (ends_in_number(host)) {
+        fault(reading, url->place, NULL, "\"%.*s\" is not an IP address", EXCERPT_ARG(host));
+        return false;
+    }
+    return true;
+}
+
+/* Why a text is no host and port, where people often err. */
+static const char *authority_hint(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] >= 0x80)
+            return "write the name as DNS has it: xn--...";
+    if (str_find(text, ' ') < text.n)
+        return "a host name has no spaces";
+    if (text.n > HOST_MAX)
+        return "a host name has 253 bytes at most";
+    return "write http://127.0.0.1:3000, http://[::1]:3000 or http://backend:3000";
+}
+
+/* The name to resolve: with the final dot that keeps the search list out of it. */
+static struct str lookup_of(struct reading *reading, struct str host, struct str written)
+{
+    char text[HOST_MAX + 2];
+    struct str name = str_head(written, str_find(written, ':'));
+    bool rooted = name.n && name.p[name.n - 1] == '.';
+    phrase(text, sizeof text, rooted ? "%.*s." : "%.*s", STR_ARG(host));
+    return keep(reading, str_of(text));
+}
+
+static bool read_host(struct reading *reading, const struct spec_text *url, struct str written,
                       const struct authority *authority, struct server_spec *out)
 {
     struct str host = authority_host(authority);
-    bool v6 = host.p[0] == '[', local = str_eq(host, STR("localhost"));
+    bool v6 = host.p[0] == '[', local = is_localhost(host);
     out->port = authority->has_port ? authority->port : 80;
     if (!out->port) {
         fault(reading, url->place, NULL, "an upstream cannot have port 0");
         return false;
     }
     out->has_address = address_of_ip(local ? localhost_ip : host, out->port, &out->address);
-    if (!out->has_address && (v6 || looks_like_ip(host))) {
-        fault(reading, url->place, NULL, "\"%.*s\" is not an IP address", EXCERPT_ARG(host));
-        return false;
-    }
-    if (!out->has_address && !NAMES_SUPPORTED) {
-        fault(reading, url->place, "write an IP address",
-              "\"%.*s\": names are not supported by this version", EXCERPT_ARG(host));
-        return false;
+    if (!out->has_address) {
+        if (!check_name(reading, url, host))
+            return false;
+        out->lookup = lookup_of(reading, host, written);
     }
     out->host = keep(reading, v6 ? (struct str){host.p + 1, host.n - 2} : host);
     char text[HOST_MAX + 8];
@@ -115,12 +168,12 @@ static bool parse_http(struct reading *reading, const struct spec_text *url,
         return false;
     }
     if (!authority_parse(before, &authority)) {
-        fault(reading, url->place, "write http://127.0.0.1:3000 or http://[::1]:3000",
-              "\"%.*s\" is not a host and a port", EXCERPT_ARG(before));
+        fault(reading, url->place, authority_hint(before), "\"%.*s\" is not a host and a port",
+              EXCERPT_ARG(before));
         return false;
     }
     return check_rest(reading, url, before, str_from(text, end)) &&
-           read_host(reading, url, &authority, out);
+           read_host(reading, url, before, &authority, out);
 }
 
 static bool has_scheme(struct str text, struct str scheme)
@@ -148,7 +201,10 @@ static bool parse_url(struct reading *reading, const struct spec_text *url, stru
         char path[ADDRESS_TEXT];
         phrase(text, sizeof text, "http+%s",
                address_text((const struct sockaddr *)&out->address.at, out->address.size, path));
-    } else
+    } else if (out->lookup.n > out->host.n)
+        phrase(text, sizeof text, "http://%.*s%.*s", STR_ARG(out->lookup),
+               STR_ARG(str_from(out->authority, out->host.n)));
+    else
         phrase(text, sizeof text, "http://%.*s", STR_ARG(out->authority));
     out->url = keep(reading, str_of(text));
     return out->url.p != NULL;

@@ -11,6 +11,7 @@
 #include "corsd/plan/plan.h"
 #include "corsd/proxy/fleet.h"
 #include "corsd/runtime/cpus.h"
+#include "keeper_thread.h"
 #include "listening.h"
 #include "signals.h"
 #include "systemd.h"
@@ -23,6 +24,7 @@ struct server {
     struct log log;
     struct crowd *crowd;
     struct fleet *fleet;
+    struct keeper *keeper;
     struct plan *plan;   /* in force, with a reference */
     unsigned workers;    /* as the plan that corsd started with said: 0 is auto */
     const struct config_source *source;
@@ -131,6 +133,8 @@ static void put_in_force(struct server *server, struct plan *plan)
         if (!tell_worker(server, i, plan))
             log_line(&server->log, LOG_ERROR,
                      "out of memory: a worker keeps the old configuration");
+    if (!keeper_take_plan(server->keeper, plan))
+        log_line(&server->log, LOG_ERROR, "cannot start the thread that keeps the fleet");
     plan_unref(server->plan);
     server->plan = plan;
 }
@@ -274,9 +278,10 @@ static int run(struct server *server, void (*on_ready)(void *), void *ctx)
     server->signals = signals_open();
     server->crowd = crowd_create();
     server->fleet = fleet_create(&server->log);
-    if (server->signals < 0 || !server->crowd || !server->fleet || !open_listeners(server))
+    server->keeper = server->fleet ? keeper_create(&server->log, server->fleet) : NULL;
+    if (server->signals < 0 || !server->crowd || !server->keeper || !open_listeners(server))
         return 1;
-    if (!start_workers(server)) {
+    if (!start_workers(server) || !keeper_take_plan(server->keeper, server->plan)) {
         log_line(&server->log, LOG_ERROR, "cannot start the workers: %s", strerror(errno));
         return 1;
     }
@@ -305,6 +310,7 @@ int server_run(struct plan *plan, const struct config_source *source, void (*on_
     }
     server.n_workers = plan->workers ? plan->workers : cpus_usable();
     int code = run(&server, on_ready, ctx);
+    keeper_destroy(server.keeper);
     stop_workers(&server);
     listening_destroy(server.listening);
     passed_finish(&server.passed);

@@ -89,7 +89,7 @@ struct written {
     struct items policies;  /* struct written_policy */
     struct items routes;    /* struct written_route */
     struct written_cors cors;
-    struct spec_text upstream, public_suffix_list, health_path;
+    struct spec_text upstream, public_suffix_list, health_path, resolver;
     struct spec_list trusted_proxies;
     struct number forwarded, via, decision_header;
     struct written_limits limits;

@@ -26,6 +26,7 @@ struct server_spec { /* one address of an upstream */
     struct str url;       /* as written, normalised */
     struct str authority; /* host[:port] as Host would say it; "localhost" for unix sockets */
     struct str host;      /* name or IP literal without brackets; empty for unix */
+    struct str lookup;    /* the name to resolve: host, and its final dot where one was written */
     uint16_t port;
     bool tls;
     bool has_address; /* an IP literal or unix path: address is ready; else host must be resolved */
@@ -103,6 +104,8 @@ struct plan {
     size_t n_routes;
     struct route_table *table;           /* made by plan_seal from routes */
     const struct policy *default_policy; /* NULL: off */
+    bool has_resolver; /* else those of resolv.conf */
+    struct address resolver;
     struct cidr *trusted;
     size_t n_trusted;
     bool trust_unix;
