@@ -17,7 +17,7 @@ struct scratch {
 
 static inline struct str inbox_str(const struct inbox *inbox)
 {
-    return (struct str){inbox->p + inbox->at, inbox->n - inbox->at};
+    return (struct str){inbox->p ? inbox->p + inbox->at : NULL, inbox->n - inbox->at};
 }
 static inline bool inbox_is_empty(const struct inbox *inbox)
 {

@@ -150,6 +150,8 @@ static bool take_chunks(struct relay *relay, const struct relay_tools *tools, st
                         struct str *data)
 {
     size_t used = 0, n = 0;
+    if (inbox_is_empty(inbox))
+        return true;
     if (!relay->in_trailers) {
         enum chunk_result result =
             chunked_decode(&relay->chunked, inbox->p + inbox->at, inbox->n - inbox->at, &used, &n);
