@@ -55,7 +55,7 @@ static struct {
     struct log log;
     int listener, backend;
     char folder[32], front[48], back[48];
-} stage;
+} stage = {.folder = "/tmp/corsd-fuzz-XXXXXX"};
 
 static void unlink_all(void)
 {
@@ -78,7 +78,6 @@ static void build_stage(void)
     char yaml[2048];
     if (stage.plan)
         return;
-    strcpy(stage.folder, "/tmp/corsd-fuzz-XXXXXX");
     LAW(mkdtemp(stage.folder));
     snprintf(stage.front, sizeof stage.front, "%s/l", stage.folder);
     snprintf(stage.back, sizeof stage.back, "%s/b", stage.folder);
