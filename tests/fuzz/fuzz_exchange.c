@@ -183,6 +183,13 @@ static bool accept_conn(struct scene *scene)
 
 /* --- the backend ------------------------------------------------------------------------------ */
 
+/* As a worker does. */
+static void turn(struct scene *scene)
+{
+    ++*loop_turns(scene->loop);
+    event_base_loop(stage.base, EVLOOP_NONBLOCK);
+}
+
 /* What no backend may get, whatever a client sent. */
 static void check_request(const struct message *request)
 {
@@ -216,7 +223,7 @@ static void answer(struct scene *scene, struct player *conn, const struct messag
             say(conn, piece);
             rest = str_from(rest, piece.n);
             if (rest.n)
-                event_base_loop(stage.base, EVLOOP_NONBLOCK);
+                turn(scene);
         }
         conn->may_tunnel = said_101(conn);
         if (given->closes)
@@ -259,7 +266,7 @@ static void serve(struct scene *scene, struct player *conn)
 static void play(struct scene *scene)
 {
     for (int quiet = 0; quiet < 3; quiet++) {
-        event_base_loop(stage.base, EVLOOP_NONBLOCK);
+        turn(scene);
         while (accept_conn(scene))
             quiet = 0;
         for (size_t i = 0; i < scene->n_conns; i++)
