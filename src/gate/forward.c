@@ -55,7 +55,10 @@ static bool can_be_named(enum field_id id)
     case FIELD_EXPECT:
     case FIELD_TE:
     case FIELD_VIA:
+    case FIELD_X_REAL_IP:
+    case FIELD_MAX_FORWARDS:
     case FIELD_X_REQUEST_ID:
+    case FIELD_SEC_FETCH_SITE:
     case FIELD_FORWARDED:
     case FIELD_X_FORWARDED:
     case FIELD_X_FORWARDED_FOR:
@@ -63,7 +66,8 @@ static bool can_be_named(enum field_id id)
     case FIELD_X_FORWARDED_PROTO:
     case FIELD_ACCESS_CONTROL:
     case FIELD_ACCESS_CONTROL_REQUEST_METHOD:
-    case FIELD_ACCESS_CONTROL_REQUEST_HEADERS: return false;
+    case FIELD_ACCESS_CONTROL_REQUEST_HEADERS:
+    case FIELD_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK: return false;
     default: return true;
     }
 }
@@ -140,27 +144,13 @@ static void origin(struct buf *out, struct head *head, const struct upstream_spe
             head->fields[i].dropped = true;
 }
 
-/* "Name: value" and its CRLF, and nothing around the value. */
-static bool is_plainly_written(const struct field *field)
-{
-    const char *colon = field->name.p + field->name.n;
-    return colon[1] == ' ' && field->value.p == colon + 2 && field->value.p[field->value.n] == '\r';
-}
-
-/* What frames has one spelling: leading zeros (RFC 9110 §8.6), HTAB and odd case are read
- * differently by some. */
 static void framing(struct buf *out, struct head *head, const struct decision *decision)
 {
-    struct field *length = head_field(head, FIELD_CONTENT_LENGTH);
     if (decision->body.kind == BODY_CHUNKED) {
         drop_all(head, FIELD_TRANSFER_ENCODING);
         buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
     }
-    if (!length ||
-        (is_plainly_written(length) && (length->value.n == 1 || *length->value.p != '0')))
-        return;
-    length->dropped = true;
-    edit_field_u64(out, STR("Content-Length"), decision->body.length);
+    edit_length(out, head);
 }
 
 static void expect(struct head *head, const struct decision *decision)

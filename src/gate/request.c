@@ -294,8 +294,9 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
         return;
     }
     answer(out, OWN_ERROR, cause);
-    out->keep_alive =
-        out->keep_alive && cause == CAUSE_METHOD_REFUSED && out->body.kind == BODY_NONE;
+    /* Behind a CONNECT may come what is meant for a tunnel: it is not looked at. */
+    out->keep_alive = out->keep_alive && cause == CAUSE_METHOD_REFUSED &&
+                      head->method_id != METHOD_CONNECT && out->body.kind == BODY_NONE;
 }
 
 void gate_unreadable(const struct gate *gate, enum http_cause cause, struct decision *out)

@@ -196,6 +196,7 @@ void gate_response(struct buf *out, const struct gate *gate, const struct decisi
     if (gate->plan->decision_header)
         drop_all(head, FIELD_CORSD_DECISION); /* ours alone is to be believed */
     connection_lines(out, decision, head, response);
+    edit_length(out, head);
     const struct header_edits *edits = NULL;
     if (response->kind != RESPONSE_INTERIM)
         edits = decision->route->response_edits;

@@ -57,6 +57,24 @@ void edit_kept_fields(struct buf *out, const struct head *head)
     }
 }
 
+/* "Name: value" and its CRLF, and nothing around the value. */
+static bool is_plainly_written(const struct field *field)
+{
+    const char *colon = field->name.p + field->name.n;
+    return colon[1] == ' ' && field->value.p == colon + 2 && field->value.p[field->value.n] == '\r';
+}
+
+void edit_length(struct buf *out, struct head *head)
+{
+    struct field *field = head_field(head, FIELD_CONTENT_LENGTH);
+    uint64_t length;
+    if (!field || field->dropped || !str_to_u64(field->value, &length) ||
+        (is_plainly_written(field) && (field->value.n == 1 || *field->value.p != '0')))
+        return;
+    field->dropped = true;
+    edit_field_u64(out, STR("Content-Length"), length);
+}
+
 void edit_field(struct buf *out, struct str name, struct str value)
 {
     buf_add(out, name);

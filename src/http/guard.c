@@ -95,6 +95,17 @@ static enum http_cause first_byte(const struct guard *guard, unsigned char c)
     return is_tchar((char)c) ? CAUSE_NONE : bad_byte(c, CAUSE_BAD_START_LINE);
 }
 
+bool guard_found_bare_lf(const struct guard *guard)
+{
+    return guard->cause == CAUSE_BAD_LINE_END && guard->state != FIRST_LF &&
+           guard->state != START_LF && guard->state != VALUE_LF && guard->state != END_LF;
+}
+
+bool guard_has_begun(const struct guard *guard)
+{
+    return guard->state != AT_FIRST;
+}
+
 enum guard_result guard_scan(struct guard *guard, struct str bytes,
                              const struct guard_limits *limits)
 {

@@ -330,8 +330,8 @@ static enum stage spoke_unasked(struct exchange *ex)
 
 static enum http_cause cause_of_guard(const struct guard *guard)
 {
-    return guard->cause == CAUSE_BAD_LINE_END ? CAUSE_UPSTREAM_BARE_LF
-                                              : gate_response_fault((enum http_cause)guard->cause);
+    return guard_found_bare_lf(guard) ? CAUSE_UPSTREAM_BARE_LF
+                                      : gate_response_fault((enum http_cause)guard->cause);
 }
 
 static enum stage finish(struct exchange *ex);
@@ -404,6 +404,17 @@ static bool client_lags(struct exchange *ex)
     return ex->down.held && send_down(ex, (struct str){0}) != RELAY_DONE;
 }
 
+/* What does not speak HTTP/1 is known by its first line, and not waited for. */
+static bool begins_well(struct str bytes, const struct guard_limits *bounds, struct guard *place)
+{
+    struct guard guard;
+    guard_init(&guard, GUARD_RESPONSE);
+    bool good = guard_scan(&guard, str_head(bytes, str_find(bytes, '\n')), bounds) != GUARD_FAULT;
+    place->cause = guard.cause;
+    place->state = guard.state;
+    return good;
+}
+
 /* A legacy server's lone LFs become CRLFs in loop->repaired, once the head's end is there; the
  * guard of the connection only keeps the place. The result is as the guard's on the repaired head.
  */
@@ -414,6 +425,8 @@ static enum guard_result scan_bare_lf(struct exchange *ex, const struct guard_li
     struct guard *place = &ex->conn->guard, guard;
     struct str bytes = inbox_str(&ex->conn->inbox);
     if (!bare_lf_find_end(bytes, &place->start, raw)) {
+        if (!begins_well(bytes, bounds, place))
+            return GUARD_FAULT;
         place->cause = CAUSE_HEAD_TOO_LARGE;
         place->at = bytes.n;
         return bytes.n > bounds->bytes ? GUARD_FAULT : GUARD_MORE;
@@ -424,6 +437,7 @@ static enum guard_result scan_bare_lf(struct exchange *ex, const struct guard_li
     *head = buf_str(repaired);
     enum guard_result result = repaired->failed ? GUARD_FAULT : guard_scan(&guard, *head, bounds);
     place->cause = repaired->failed ? CAUSE_HEAD_TOO_LARGE : guard.cause;
+    place->state = guard.state;
     return result == GUARD_MORE ? GUARD_FAULT : result;
 }
 

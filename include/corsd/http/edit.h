@@ -14,6 +14,9 @@ bool edit_names_too_many(const struct head *head);
 void edit_status_line(struct buf *out, unsigned status, struct str reason);
 /* The fields that are not dropped, byte for byte, in order, in as few runs as there are gaps. */
 void edit_kept_fields(struct buf *out, const struct head *head);
+/* What frames has one spelling: a Content-Length with leading zeros (RFC 9110 §8.6) or odd blanks
+ * around it, which some read otherwise, is dropped and appended anew. */
+void edit_length(struct buf *out, struct head *head);
 /* "name: value". */
 void edit_field(struct buf *out, struct str name, struct str value);
 void edit_field_u64(struct buf *out, struct str name, uint64_t value);

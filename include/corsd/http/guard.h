@@ -26,3 +26,7 @@ void guard_init(struct guard *guard, enum guard_part part);
 /* bytes: all that has come since the head's first byte; the same bytes as before, and more. */
 enum guard_result guard_scan(struct guard *guard, struct str bytes,
                              const struct guard_limits *limits);
+/* After GUARD_FAULT: a line ended by LF alone (and not by a CR that no LF follows). */
+bool guard_found_bare_lf(const struct guard *guard);
+/* False while nothing but empty lines came: they are no head's. */
+bool guard_has_begun(const struct guard *guard);

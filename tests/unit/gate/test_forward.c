@@ -51,6 +51,13 @@ static const struct {
     {"nor what a preflight asks", NULL, "OPTIONS / HTTP/1.1|Host: x|"
      "Access-Control-Request-Method: PUT|Connection: access-control-request-method",
      "OPTIONS / HTTP/1.1|Host: x|Access-Control-Request-Method: PUT|" ADDED},
+    {"nor what tells where a request came from, or how far it may go", "10.0.0.1",
+     "OPTIONS / HTTP/1.1|Host: x|X-Real-IP: 1.1.1.1|Sec-Fetch-Site: cross-site|Max-Forwards: 2|"
+     "Access-Control-Request-Private-Network: true|Connection: x-real-ip, sec-fetch-site, "
+     "max-forwards, access-control-request-private-network",
+     "OPTIONS / HTTP/1.1|Host: x|X-Real-IP: 1.1.1.1|Sec-Fetch-Site: cross-site|Max-Forwards: 1|"
+     "Access-Control-Request-Private-Network: true|X-Forwarded-For: 10.0.0.1|"
+     "X-Forwarded-Proto: http|X-Forwarded-Host: x|" ID VIA},
     {"a trusted peer's words cannot be named away", "10.0.0.1", "GET / HTTP/1.1|Host: x|"
      "X-Forwarded-For: 1.1.1.1|X-Forwarded-Proto: https|X-Forwarded-Host: h|X-Forwarded-Port: 1|"
      "Connection: x-forwarded-for, x-forwarded-proto, x-forwarded-host, x-forwarded-port",

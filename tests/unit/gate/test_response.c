@@ -43,8 +43,15 @@ static const struct {
     {"a response", GET_OFF, "HTTP/1.1 200 OK|Content-Length: 5|ETag: \"a\"|Set-Cookie: a=b|Date: d|"
      "Server: s", "HTTP/1.1 200 OK|Content-Length: 5|ETag: \"a\"|Set-Cookie: a=b|Date: d|Server: s|"
      VIA},
-    {"an odd spelling stays", GET_OFF, "HTTP/1.1 200 OK|content-LENGTH:5|A:\tb\t|C:",
-     "HTTP/1.1 200 OK|content-LENGTH:5|A:\tb\t|C:|" VIA},
+    {"an odd spelling stays", GET_OFF, "HTTP/1.1 200 OK|content-LENGTH: 5|eTAG:a|A:\tb\t|C:",
+     "HTTP/1.1 200 OK|content-LENGTH: 5|eTAG:a|A:\tb\t|C:|" VIA},
+    {"a length has one spelling", GET_OFF, "HTTP/1.1 200 OK|Content-Length: 005|A: b",
+     "HTTP/1.1 200 OK|Content-Length: 5|A: b|" VIA},
+    {"a length has no blanks around it", GET_OFF, "HTTP/1.1 200 OK|Content-Length:\t 5 |A: b",
+     "HTTP/1.1 200 OK|Content-Length: 5|A: b|" VIA},
+    {"that of a 304 too", GET_OFF, "HTTP/1.1 304 N|Content-Length: 007",
+     "HTTP/1.1 304 N|Content-Length: 7|" VIA},
+    {"that of a 204 goes", GET_OFF, "HTTP/1.1 204 N|Content-Length: 007", "HTTP/1.1 204 N|" VIA},
     {"the reason stays", GET_OFF, "HTTP/1.1 418 I'm  \xe9 teapot|Content-Length: 0",
      "HTTP/1.1 418 I'm  \xe9 teapot|Content-Length: 0|" VIA},
     {"HTTP/1.0 becomes HTTP/1.1", GET_OFF, "HTTP/1.0 200 OK|Content-Length: 5",

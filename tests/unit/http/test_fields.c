@@ -96,6 +96,8 @@ static const struct {
     {"proxy_connection", FIELD_TWIN},
     {"proxy_authorization", FIELD_TWIN},
     {"http2_settings", FIELD_TWIN},
+    {"Sec_Fetch_Site", FIELD_TWIN},
+    {"proxy_authentication_info", FIELD_TWIN},
     {"access_control_request_method", FIELD_TWIN},
     {"access_control-request-headers", FIELD_TWIN},
     {"access_control_request_private_network", FIELD_TWIN},

@@ -307,3 +307,37 @@ Test(guard, limits)
         }
     }
 }
+
+/* What accept_bare_lf would help against, and what it would not. */
+Test(guard, bare_lf_is_told_from_bare_cr)
+{
+    static const struct {
+        const char *bytes;
+        bool bare_lf;
+    } ends[] = {
+        {"HTTP/1.1 200 OK\nA: b\n\n", true},
+        {"HTTP/1.1 200 OK\r\nA: b\n\r\n", true},
+        {"HTTP/1.1 200 OK\r\nA: b\r\n\n", true},
+        {"HTTP/1.1 200 OK\rA: b\r\n\r\n", false},
+        {"HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n", false},
+        {"HTTP/1.1 200 OK\r\nA: b\r\n\rC", false},
+        {"HTTP/1.1 200 OK\r\nA : b\r\n\r\n", false},
+    };
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        struct guard guard;
+        guard_init(&guard, RES);
+        cr_expect_eq(guard_scan(&guard, str_of(ends[i].bytes), &wide), FAULT, "%zu", i);
+        cr_expect_eq(guard_found_bare_lf(&guard), ends[i].bare_lf, "%zu", i);
+    }
+}
+
+Test(guard, empty_lines_begin_no_head)
+{
+    struct guard guard;
+    guard_init(&guard, REQ);
+    cr_expect_not(guard_has_begun(&guard));
+    cr_expect_eq(guard_scan(&guard, STR("\r\n\r\n"), &wide), MORE);
+    cr_expect_not(guard_has_begun(&guard));
+    cr_expect_eq(guard_scan(&guard, STR("\r\n\r\nG"), &wide), MORE);
+    cr_expect(guard_has_begun(&guard));
+}
