@@ -504,11 +504,18 @@ static bool is_talking(const struct client *client)
     return !inbox_is_empty(&client->inbox) || client->stream.readable;
 }
 
+/* A server that was asked for 100 and answered without it may have refused at the head: it would
+ * take the body, though it was sent, for its next request. */
+static bool left_body_unread(const struct exchange *ex)
+{
+    return ex->decision.expects_continue && !ex->continued && ex->decision.body.kind != BODY_NONE;
+}
+
 /* The response is complete: both connections go on, or end. */
 static enum stage finish(struct exchange *ex)
 {
     bool whole = is_sent(ex) && !ex->up_broken;
-    bool keeps = ex->response.server_keep_alive && whole;
+    bool keeps = ex->response.server_keep_alive && whole && !left_body_unread(ex);
     if (ex->conn && keeps)
         conn_give_back(ex->conn, ex->response.keep_alive_s);
     else if (ex->conn)

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from harness import PATIENCE, Cut, Fault, close, early, get, own_answer, pause, post, reply, request
+from harness import PATIENCE, Cut, Fault, close, early, get, own_answer, pause, post, read_body, reply, request
 from strict import read_response
 from test_families import CHUNKS, CODING_NAMES, CODINGS, DATA_ENDS, ENDS, EXTENSIONS, LASTS, LENGTH_NAMES, LENGTHS, SIZES, \
     SPACES, VERSIONS
@@ -259,6 +259,20 @@ def test_a_body_of_what_corsd_answers_itself_is_no_request(given, backend, own, 
     assert answer.status in (200, 204, 405)
     assert answer.items("Connection") == ["close"] and client.ended()
     assert backend.untouched()
+
+
+def test_who_was_asked_for_100_and_gave_none_may_not_have_read_the_body(corsd, backend):
+    """It may have refused at the head, and take the body for its next request: it is asked no more."""
+    body = get("/inside")
+    for _ in range(2):
+        assert corsd.ask(request("POST", "/up", "Expect: 100-continue", f"Content-Length: {len(body)}") + body).status == 200
+    backend.plays(early(b"HTTP/1.1 100 Continue\r\n\r\n", read_body, reply()))
+    client = corsd.connect()
+    assert client.ask(request("POST", "/up", "Expect: 100-continue", f"Content-Length: {len(body)}") + body).status == 200
+    assert client.ask(get("/next")).status == 200
+    numbers = [one.connection for one in backend.requests]
+    assert len(set(numbers[:3])) == 3, "a connection each"
+    assert numbers[3] == numbers[2], "who gave the 100 has read the body"
 
 
 def test_an_early_answer_ends_the_connection_behind_it(corsd, backend):
