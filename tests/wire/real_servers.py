@@ -1,5 +1,6 @@
 """Real servers as backends: nginx, Apache httpd, Node. Each keeps a record of its own of every
-request it took, in its access log, and answers each with 200 and a short body.
+request it took, in its access log, and answers each with 200 and a short body, once it has read the
+request's (Apache: GET and POST; other methods get 405).
 
     with Nginx() as server:
         corsd = given("listen: LISTEN\\nupstream: SERVER\\n…", SERVER=server.url)
@@ -135,6 +136,11 @@ http {
     lingering_close off; # a record is written when the connection was closed
     server {
         listen 127.0.0.1:PORT;
+        location / { proxy_pass http://unix:FOLDER/inner:; } # which waits for a request's whole body
+    }
+    server {
+        listen unix:FOLDER/inner;
+        access_log off;
         location / { return 200 "nginx\\n"; }
     }
 }
@@ -158,7 +164,7 @@ Mutex file:FOLDER default
 Listen 127.0.0.1:PORT
 LoadModule mpm_event_module MODULES/mod_mpm_event.so
 LoadModule authz_core_module MODULES/mod_authz_core.so
-LoadModule lua_module MODULES/mod_lua.so
+LoadModule alias_module MODULES/mod_alias.so
 ServerLimit 1
 StartServers 1
 ThreadsPerChild 64
@@ -169,18 +175,12 @@ KeepAliveTimeout 60
 ErrorLog FOLDER/error
 LogFormat "%>s\\t%m\\t%U%q\\t-1" seen
 CustomLog FOLDER/access seen
-LuaMapHandler . FOLDER/answer.lua
-"""
-    answer = """
-function handle(r)
-    r:puts("apache\\n")
-    return apache2.OK
-end
+AliasMatch ^ FOLDER/answer
 """
 
     def command(self):
         self.words["MODULES"] = self.modules
-        self.write("answer.lua", self.answer)
+        self.write("answer", "apache\n")
         return ["-f", self.write("apache.conf", self.conf), "-D", "FOREGROUND"]
 
 
