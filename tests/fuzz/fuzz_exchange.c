@@ -548,9 +548,13 @@ static void compare(const struct result *cut, const struct result *whole)
             LAW(is_same(&cut->arrived[i], &whole->arrived[i]));
     }
     LAW(cut->client.n >= n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        /* A body may be too large and malformed: which is found first hangs on the cuts. */
+        if (!whole->scripted && whole->client.status[i] >= 400 && cut->client.status[i] >= 400)
+            continue;
         LAW(cut->client.status[i] == whole->client.status[i] &&
             cut->client.digest[i] == whole->client.digest[i]);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
