@@ -1,9 +1,11 @@
 /* Counts over all loops that limits are about: connections in all, and of one client. Touched when
  * a connection begins or ends, never by a request. */
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include "corsd/base/hash.h"
 #include "loop_state.h"
 
@@ -20,6 +22,8 @@ struct crowd {
     uint64_t by_descriptors;
     pthread_mutex_t lock; /* of what follows */
     struct once refusals; /* told to the log by any loop */
+    int reserve;          /* a descriptor; -1: lent, or not to be had */
+    unsigned borrowers;
     struct member *members[SLOTS];
 };
 
@@ -30,6 +34,8 @@ struct crowd *crowd_create(void)
     if (!crowd)
         return NULL;
     pthread_mutex_init(&crowd->lock, NULL);
+    crowd->reserve = -1;
+    crowd_fill_reserve(crowd);
     /* A connection needs one descriptor, and one for its server: DESIGN §1, limits.connections. */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
         crowd->by_descriptors =
@@ -49,9 +55,54 @@ void crowd_destroy(struct crowd *crowd)
             crowd->members[i] = member->next;
             free(member);
         }
+    if (crowd->reserve >= 0)
+        close(crowd->reserve);
     pthread_mutex_destroy(&crowd->lock);
     free(crowd);
 }
+
+/* --- the reserve ------------------------------------------------------------------------------ */
+
+static void fill(struct crowd *crowd)
+{
+    if (crowd->reserve < 0 && !crowd->borrowers)
+        crowd->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void crowd_fill_reserve(struct crowd *crowd)
+{
+    pthread_mutex_lock(&crowd->lock);
+    fill(crowd);
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+bool crowd_lends_reserve(struct crowd *crowd)
+{
+    pthread_mutex_lock(&crowd->lock);
+    bool lends = crowd->borrowers;
+    pthread_mutex_unlock(&crowd->lock);
+    return lends;
+}
+
+void crowd_lend_reserve(struct crowd *crowd)
+{
+    pthread_mutex_lock(&crowd->lock);
+    crowd->borrowers++;
+    if (crowd->reserve >= 0)
+        close(crowd->reserve);
+    crowd->reserve = -1;
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+void crowd_keep_reserve(struct crowd *crowd)
+{
+    pthread_mutex_lock(&crowd->lock);
+    crowd->borrowers--;
+    fill(crowd);
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+/* --- counts ----------------------------------------------------------------------------------- */
 
 bool crowd_is_full(struct crowd *crowd, const struct plan *plan)
 {

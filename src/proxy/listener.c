@@ -179,6 +179,7 @@ static bool accept_some(struct listener *listener, int most)
             return false;
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             say_pause(listener, errno);
+            crowd_fill_reserve(loop->crowd);
             pause_for_a_while(listener);
             return false;
         }
@@ -260,6 +261,10 @@ static void on_time(struct timer *timer)
 {
     struct listener *listener = OWNER_OF(timer, struct listener, timer);
     loop_enter(listener->loop);
+    if (listener->paused && crowd_lends_reserve(listener->loop->crowd)) {
+        timer_set(listener->loop->timers, timer, PAUSE_MS); /* it would take what is lent */
+        return;
+    }
     if (listener->paused) {
         listener->paused = false;
         event_add(&listener->event, NULL);

@@ -86,3 +86,6 @@ void crowd_leave(struct crowd *crowd, const struct sockaddr *peer, bool counted_
 /* What one loop takes for news may have been told by another. */
 bool crowd_is_news(struct crowd *crowd, struct str a, struct str b, uint64_t now_ms);
 bool crowd_is_full(struct crowd *crowd, const struct plan *plan);
+/* There are no descriptors left: the next that is free goes to the reserve, where it is wanting. */
+void crowd_fill_reserve(struct crowd *crowd);
+bool crowd_lends_reserve(struct crowd *crowd);

@@ -191,6 +191,7 @@ static void reopen_log(struct server *server)
 
 static void obey(struct server *server, int number)
 {
+    crowd_lend_reserve(server->crowd); /* files can be opened though clients hold all else */
     switch (number) {
     case SIGTERM:
     case SIGQUIT: begin_end(server); break;
@@ -202,6 +203,7 @@ static void obey(struct server *server, int number)
     case SIGUSR1: reopen_log(server); break;
     default: break;
     }
+    crowd_keep_reserve(server->crowd);
 }
 
 static void pass_time(struct server *server)

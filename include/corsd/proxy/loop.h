@@ -15,6 +15,10 @@ struct fleet;
 /* What all loops of a process share: counts that limits are about. Any thread. */
 struct crowd *crowd_create(void);
 void crowd_destroy(struct crowd *crowd);
+/* The one descriptor kept in reserve is given up, for what must work when there are no more: a
+ * reload, an accept of the admin listener; and kept again, at once or when one is free. In pairs. */
+void crowd_lend_reserve(struct crowd *crowd);
+void crowd_keep_reserve(struct crowd *crowd);
 
 /* NULL out of memory. The base, the log, the crowd and the fleet outlive the loop; the plan gets a
  * reference. */
