@@ -19,7 +19,7 @@ static bool is_named(struct str name, struct str edited)
 
 void gate_edit(const struct header_edits *edits, struct head *head)
 {
-    for (size_t name = 0; edits && name < edits->n; name++)
+    for (size_t name = 0; name < edits->n; name++)
         for (size_t i = 0; i < head->n; i++)
             if (is_named(head->fields[i].name, edits->names[name]))
                 head->fields[i].dropped = true;

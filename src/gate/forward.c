@@ -259,8 +259,8 @@ static void x_forwarded(struct buf *out, struct head *head, const struct peer *p
     const struct proxies *proxies = &decision->proxies;
     forwarded_for(out, head, peer, decision);
     if (!proxies->x || !head_has(head, FIELD_X_FORWARDED_PROTO))
-        edit_field(out, STR("X-Forwarded-Proto"),
-                   proxies->proto.n ? proxies->proto : scheme_of(peer));
+        buf_add(out, decision->https ? STR("X-Forwarded-Proto: https\r\n")
+                                     : STR("X-Forwarded-Proto: http\r\n"));
     if (decision->host.size && (!proxies->x || !head_has(head, FIELD_X_FORWARDED_HOST)))
         edit_field(out, STR("X-Forwarded-Host"),
                    proxies->host.n ? proxies->host : decision->host_text);
@@ -334,7 +334,8 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
     forwarded(out, gate, head, peer, decision);
     size_t id_size = request_id(out, gate, head), id_end = out->n - 2;
     const struct header_edits *edits = decision->route->request_edits;
-    gate_edit(edits, head);
+    if (edits)
+        gate_edit(edits, head);
     edit_kept_fields(out, head);
     if (edits)
         buf_add(out, edits->lines);
@@ -365,7 +366,8 @@ static bool is_for_heads_only(struct str name)
 
 void gate_trailers(struct head *trailers, const struct header_edits *edits)
 {
-    gate_edit(edits, trailers);
+    if (edits)
+        gate_edit(edits, trailers);
     for (size_t i = 0; i < trailers->n; i++) {
         struct field *field = &trailers->fields[i];
         bool plain =

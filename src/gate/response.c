@@ -200,7 +200,8 @@ void gate_response(struct buf *out, const struct gate *gate, const struct decisi
     const struct header_edits *edits = NULL;
     if (response->kind != RESPONSE_INTERIM)
         edits = decision->route->response_edits;
-    gate_edit(edits, head);
+    if (edits)
+        gate_edit(edits, head);
     cors_lines(out, decision, head, response->kind, edits);
     if (response->kind != RESPONSE_INTERIM) {
         place_lines(out, decision, head);

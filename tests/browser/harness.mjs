@@ -129,7 +129,8 @@ export async function end(child, said) {
 
 function folder(t) {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'corsd-browser-'));
-  t.after(() => fs.rmSync(made, { recursive: true, force: true }));
+  // A browser that ends still writes into its profile.
+  t.after(() => fs.rmSync(made, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }));
   return made;
 }
 
@@ -148,8 +149,8 @@ export function lacks(...lines) {
 // corsd with the policy given (lines of YAML under `cors:`), in front of `backend`, and a page at
 // another origin. backend: a request listener, or null for one that is down; upgrade: is given the
 // backend's server, for WebSockets; keepBody: the listener reads the request's body itself; profile:
-// one that lets in the cookies of other sites.
-export async function scene(t, { cors, backend, upgrade, keepBody = false, profile = false, site = 'localhost', apiHost = 'localhost', html = '' }) {
+// one that lets in the cookies of other sites; routes: more YAML, of the backend's URL.
+export async function scene(t, { cors, backend, upgrade, keepBody = false, profile = false, routes, site = 'localhost', apiHost = 'localhost', html = '' }) {
   const behind = backend && await serve(t, backend, keepBody);
   upgrade?.(behind.server);
   const front = await serve(t, (request, response) => {
@@ -160,7 +161,7 @@ export async function scene(t, { cors, backend, upgrade, keepBody = false, profi
   const port = await freePort(), down = await freePort();
   const file = path.join(folder(t), 'corsd.yaml');
   const lines = cors(origin).trim().split('\n').map((line) => `  ${line.trim()}\n`).join('');
-  fs.writeFileSync(file, `listen: 127.0.0.1:${port}\nupstream: http://127.0.0.1:${behind ? behind.port : down}\ncors:\n${lines}`);
+  fs.writeFileSync(file, `listen: 127.0.0.1:${port}\nupstream: http://127.0.0.1:${behind ? behind.port : down}\ncors:\n${lines}${routes?.(`http://127.0.0.1:${behind.port}`) ?? ''}`);
   const child = spawn(corsdBin, ['-c', file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { said += text; });

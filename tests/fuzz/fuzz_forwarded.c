@@ -30,7 +30,7 @@ static void check_cuts(struct str value, const struct forwarded_hop *hops, size_
     for (size_t i = 0; i < n; i++) {
         LAW(forwarded_next(&rest, &hop) == FORWARDED_ELEMENT && same(&hop, &hops[i]));
         size_t before, behind;
-        struct str first = {value.p, (size_t)(rest.p - value.p)};
+        struct str first = str_head(value, value.n - rest.n);
         LAW(read_all(first, again, &before) == FORWARDED_END && before == i + 1);
         LAW(same(&again[i], &hop));
         LAW(read_all(rest, again, &behind) == FORWARDED_END && behind == n - i - 1);

@@ -29,6 +29,9 @@ static const char yaml[] =
     "  - {path: /mix, upstream: u, cors: mix}\n"
     "  - {path: /cred, upstream: v, cors: cred}\n"
     "  - {path: /off, upstream: v, cors: off}\n"
+    "  - {path: /strip/it, upstream: v, cors: app, strip_prefix: true,\n"
+    "     request_headers: {set: {X-Set: a}, remove: [X-A]},\n"
+    "     response_headers: {set: {X-Set: a}, remove: [X-A]}}\n"
     "  - {host: h.example, path: /, upstream: v, cors: cred}\n"
     "  - {host: '*.b.example', path: /x, upstream: v, cors: any}\n"
     "trusted_proxies: [10.0.0.0/8]\n"
@@ -191,6 +194,15 @@ static void check_forwarded_fields(struct bench *bench, const struct head *head)
         LAW(str_eq(head_value(head, FIELD_ORIGIN), bench->decision.origin));
 }
 
+/* One slash and no second one, and nothing but the prefix and what cannot stand first is gone. */
+static void check_stripped(const struct decision *decision, struct str path)
+{
+    struct str raw = decision->target.path;
+    LAW(path.n && path.p[0] == '/' && raw.n >= path.n);
+    LAW(path.n < 2 || (path.p[1] != '/' && path.p[1] != '\\'));
+    LAW(str_ends(raw, str_from(path, 1)) && raw.n >= path.n + strlen("/strip/it") - 1);
+}
+
 /* The backend reads the same request: its body, and, where Host was kept, its route. */
 static void check_forward(struct bench *bench)
 {
@@ -211,6 +223,8 @@ static void check_forward(struct bench *bench)
     LAW(body.kind == decision->body.kind && body.length == decision->body.length);
     LAW(target_parse(head.target, &target) && target.form != TARGET_ABSOLUTE);
     LAW(str_eq(target.query, decision->target.query));
+    if (decision->route->strips_prefix)
+        check_stripped(decision, target.path);
     LAW(authority_parse(head_value(&head, FIELD_HOST), &host));
     LAW(str_eq(head_value(&head, FIELD_X_REQUEST_ID), id));
     check_forwarded_fields(bench, &head);

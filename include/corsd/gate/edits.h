@@ -4,5 +4,5 @@
 #include "corsd/http/message.h"
 #include "corsd/plan/plan.h"
 
-/* Drops the fields that the edits set or remove, twins (`_` read as `-`) included; NULL: none. */
+/* Drops the fields that the edits set or remove, twins (`_` read as `-`) included. */
 void gate_edit(const struct header_edits *edits, struct head *head);
