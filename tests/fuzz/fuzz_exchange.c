@@ -53,7 +53,7 @@ static struct {
     struct crowd *crowd;
     struct fleet *fleet;
     struct log log;
-    int listener, backend;
+    struct listen_socket *listener, *backend;
     char folder[32], front[48], back[48];
 } stage = {.folder = "/tmp/corsd-fuzz-XXXXXX"};
 
@@ -64,13 +64,16 @@ static void unlink_all(void)
     rmdir(stage.folder);
 }
 
-static int listen_at(const char *path)
+static struct listen_socket *listen_at(const char *path)
 {
     struct listener_spec spec = {0};
+    int error;
     LAW(address_of_unix(str_of(path), &spec.address));
-    int fd = listener_open(&spec, false);
+    int fd = listener_bind(&spec, &spec.address, false);
     LAW(fd >= 0);
-    return fd;
+    struct listen_socket *socket = listen_socket_open(fd, false, &error);
+    LAW(socket);
+    return socket;
 }
 
 static void build_stage(void)
@@ -169,7 +172,7 @@ static bool hear(struct player *player)
 
 static bool accept_conn(struct scene *scene)
 {
-    int fd = accept4(stage.backend, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(stage.backend->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return false;
     if (scene->n_conns == CONNS_MAX) {
@@ -506,8 +509,8 @@ static void run(struct str input, size_t client_step, size_t answer_step, struct
     scene->client_step = client_step;
     scene->answer_step = answer_step;
     scene->loop = loop_create(stage.base, &stage.log, stage.crowd, stage.fleet, stage.plan, seed);
-    LAW(scene->loop && loop_listen(scene->loop, stage.listener, LISTENER_SHARED,
-                                   (struct listener_ways){.tls = false}));
+    struct listen_item front = {.socket = stage.listener, .spec = 0};
+    LAW(scene->loop && loop_listen(scene->loop, &front, 1, stage.plan));
     for (size_t i = 0; i < CLIENTS; i++)
         scene->clients[i] = (struct player){
             .fd = connect_client(), .got = BUF_INIT(BYTES_MAX), .sent = BUF_INIT(BYTES_MAX)};
@@ -564,14 +567,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     build_stage();
     struct str input = {(const char *)data + 2, size - 2};
-    int before = dup(stage.listener);
+    int before = dup(stage.backend->fd);
     close(before);
     run(input, data[0], data[1], &cut);
     if (!cut.unordered && (data[0] || data[1])) {
         run(input, 0, 0, &whole);
         compare(&cut, &whole);
     }
-    int after = dup(stage.listener);
+    int after = dup(stage.backend->fd);
     LAW(after == before);
     close(after);
     return 0;
