@@ -57,6 +57,7 @@ static bool can_be_named(enum field_id id)
     case FIELD_VIA:
     case FIELD_X_REAL_IP:
     case FIELD_MAX_FORWARDS:
+    case FIELD_CDN_LOOP:
     case FIELD_X_REQUEST_ID:
     case FIELD_SEC_FETCH_SITE:
     case FIELD_FORWARDED:
@@ -301,6 +302,37 @@ static void forwarded(struct buf *out, const struct gate *gate, struct head *hea
     }
 }
 
+struct str loop_mark(const struct gate *gate, const struct route *route, char out[LOOP_MARK_MAX])
+{
+    static const char digits[] = "0123456789abcdef";
+    static const struct str name = STR_INIT("corsd; id=");
+    size_t n = name.n;
+    memcpy(out, name.p, n);
+    for (int shift = 60; shift >= 0; shift -= 4)
+        out[n++] = digits[gate->identity >> shift & 15];
+    out[n++] = '-';
+    for (int shift = 12; shift >= 0; shift -= 4)
+        out[n++] = digits[route->index >> shift & 15];
+    return (struct str){out, n};
+}
+
+static bool has_name(const struct upstream_spec *upstream)
+{
+    for (size_t i = 0; i < upstream->n_servers; i++)
+        if (!upstream->servers[i].has_address)
+            return true;
+    return false;
+}
+
+/* Independent of `via`, which some turn off: a circle must be seen either way. Addresses that were
+ * written are checked with the configuration; only a name can lead back later. */
+static void mark_loop(struct buf *out, const struct gate *gate, const struct decision *decision)
+{
+    char bytes[LOOP_MARK_MAX];
+    if (gate->identity && has_name(decision->route->upstream))
+        edit_field(out, STR("CDN-Loop"), loop_mark(gate, decision->route, bytes));
+}
+
 /* RFC 9112 §3.2.1: a backend gets the origin form; an absolute form without path is "/", or "*". */
 static void request_line(struct buf *out, const struct head *head, const struct decision *decision)
 {
@@ -339,6 +371,7 @@ void gate_forward(struct buf *out, struct gate *gate, const struct peer *peer, s
     edit_kept_fields(out, head);
     if (edits)
         buf_add(out, edits->lines);
+    mark_loop(out, gate, decision);
     if (gate->plan->via)
         buf_add(out, STR("Via: 1.1 corsd\r\n")); /* the last hop stands last */
     edit_end(out);

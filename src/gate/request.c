@@ -1,5 +1,6 @@
 /* Target → route → facts → verdict → decision, one function a step. */
 #include "corsd/gate/request.h"
+#include "corsd/gate/forward.h"
 #include "corsd/http/edit.h"
 #include "corsd/plan/route.h"
 
@@ -231,6 +232,20 @@ static enum http_cause health(const struct gate *gate, const struct decision *ou
     return gate->draining ? CAUSE_DRAINING : CAUSE_NONE;
 }
 
+/* RFC 8586: what gate_forward added comes back. Only to the same route is it a loop: a backend may
+ * well ask another one, and copy the fields it was sent. */
+static bool is_loop(const struct gate *gate, const struct head *head, const struct route *route)
+{
+    char bytes[LOOP_MARK_MAX];
+    struct str item, mark = loop_mark(gate, route, bytes);
+    const struct field *field = head_field(head, FIELD_CDN_LOOP);
+    for (; gate->identity && field; field = head_next(head, field))
+        for (struct str rest = field->value; list_next(&rest, &item);)
+            if (str_eq(item, mark))
+                return true;
+    return false;
+}
+
 static void decide(struct gate *gate, const struct head *head, struct decision *out)
 {
     bool enforced = out->policy && out->policy->traits.mode == MODE_ENFORCE;
@@ -244,6 +259,8 @@ static void decide(struct gate *gate, const struct head *head, struct decision *
         answer(out, OWN_ERROR, CAUSE_NO_ROUTE);
     else if (ends_here(head)) /* RFC 9110 §7.6.2 */
         answer(out, OWN_OPTIONS, CAUSE_NONE);
+    else if (head_has(head, FIELD_CDN_LOOP) && is_loop(gate, head, out->route))
+        answer(out, OWN_ERROR, CAUSE_LOOP);
     else if (out->route->body_size && out->body.kind == BODY_LENGTH &&
              out->body.length > out->route->body_size)
         answer(out, OWN_ERROR, CAUSE_BODY_TOO_LARGE);

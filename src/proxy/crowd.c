@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include "corsd/base/hash.h"
@@ -18,6 +19,7 @@ struct member { /* an address with connections */
 };
 
 struct crowd {
+    uint64_t identity;    /* of the process */
     uint64_t connections; /* atomic */
     uint64_t by_descriptors;
     pthread_mutex_t lock; /* of what follows */
@@ -36,6 +38,8 @@ struct crowd *crowd_create(void)
     pthread_mutex_init(&crowd->lock, NULL);
     crowd->reserve = -1;
     crowd_fill_reserve(crowd);
+    ssize_t n = getrandom(&crowd->identity, sizeof crowd->identity, 0);
+    crowd->identity |= n < 0 ? (uintptr_t)crowd | 1 : 1; /* never 0 */
     /* A connection needs one descriptor, and one for its server: DESIGN §1, limits.connections. */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
         crowd->by_descriptors =
@@ -103,6 +107,11 @@ void crowd_keep_reserve(struct crowd *crowd)
 }
 
 /* --- counts ----------------------------------------------------------------------------------- */
+
+uint64_t crowd_identity(const struct crowd *crowd)
+{
+    return crowd->identity;
+}
 
 bool crowd_is_full(struct crowd *crowd, const struct plan *plan)
 {

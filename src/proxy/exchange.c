@@ -880,6 +880,9 @@ static void decide(struct exchange *ex, struct str bytes)
     gate_request(gate_of(ex), &peer, &head, &ex->arena, &ex->decision);
     record_verdict(ex, &head);
     record_head(ex, &head, &peer);
+    if (ex->decision.cause == CAUSE_LOOP &&
+        crowd_is_news(loop->crowd, STR("loop"), ex->decision.route->upstream->name, timer_now_ms()))
+        log_failure(ex, CAUSE_LOOP, 0);
     if (ex->decision.kind == DECISION_ANSWER || compose(ex, &head, &peer))
         return;
     ex->decision.kind = DECISION_ANSWER;

@@ -250,6 +250,7 @@ struct loop *loop_create(struct event_base *base, const struct log *log, struct 
     loop->from_servers = (struct scratch){malloc(HEAD_BLOCK), HEAD_BLOCK};
     loop->timers = timers_create(base);
     gate_init(&loop->gate, seed);
+    loop->gate.identity = crowd_identity(crowd);
     event_assign(&loop->again, base, -1, 0, on_again, loop);
     loop->date_timer.fire = renew_date;
     loop->access_timer.fire = write_access;

@@ -85,6 +85,8 @@ bool crowd_enter_known(struct crowd *crowd, const struct plan *plan, const struc
 void crowd_leave(struct crowd *crowd, const struct sockaddr *peer, bool counted_alone);
 /* What one loop takes for news may have been told by another. */
 bool crowd_is_news(struct crowd *crowd, struct str a, struct str b, uint64_t now_ms);
+/* A number at random by which this process knows its own requests. */
+uint64_t crowd_identity(const struct crowd *crowd);
 bool crowd_is_full(struct crowd *crowd, const struct plan *plan);
 /* There are no descriptors left: the next that is free goes to the reserve, where it is wanting. */
 void crowd_fill_reserve(struct crowd *crowd);

@@ -331,7 +331,6 @@ def test_faults_look_the_same_at_the_start(file, command):
 UNBUILT = {
     "watch": GOOD + "watch: true\n",
     "admin": GOOD + "admin: 127.0.0.1:9901\n",
-    "resolver": GOOD + "resolver: 127.0.0.1:53\n",
     "log.access: json": GOOD + "log: {access: json}\n",
     "https upstream": "listen: :8080\nupstream: https://127.0.0.1\ncors: off\n",
     "systemd listener": "listen: systemd\nupstream: http://127.0.0.1:1\ncors: off\n",

@@ -346,6 +346,57 @@ def test_a_reload_changes_resolver_and_name(given, dns, places):
         second.stop()
 
 
+@pytest.mark.parametrize("via", ["true", "false"])
+def test_a_name_that_leads_to_corsd_itself_is_a_loop(given, dns, via):
+    dns.names["api.test"] = ["127.0.0.1"]
+    port = harness.free_port()
+    corsd = given(YAML + f"via: {via}\n", LISTEN=f"127.0.0.1:{port}", DNS=dns.address,
+                  URL=f"http://api.test.:{port}")
+    end = time.monotonic() + LONG
+    while (response := corsd.ask(get("/", "Origin: https://app.example.com"))).status == 503:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert response.status == 508 and b"came back to this proxy" in response.body
+    assert response.one("access-control-allow-origin") == "https://app.example.com"
+    assert corsd.logged(r"warn: upstream .*: loop: the request came back to this proxy")
+
+
+def test_a_circle_over_another_proxy_is_a_loop(given, dns):
+    dns.names["api.test"] = ["127.0.0.1"]
+    a, b = harness.free_port(), harness.free_port()
+    first = given("listen: LISTEN\nupstream: URL\nresolver: DNS\ncors: off\n", LISTEN=f"127.0.0.1:{a}",
+                  DNS=dns.address, URL=f"http://api.test.:{b}")
+    given("listen: LISTEN\nupstream: URL\ncors: off\n", LISTEN=f"127.0.0.1:{b}", URL=f"http://127.0.0.1:{a}")
+    end = time.monotonic() + LONG
+    while (status := first.ask(get()).status) == 503:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert status == 508
+
+
+def test_other_marks_pass_and_so_does_another_route(given, dns, backend):
+    """A backend may copy the fields it was sent into a request for another route of the same corsd."""
+    dns.names["api.test"] = ["127.0.0.1"]
+    corsd = given("""
+        listen: LISTEN
+        upstream: URL
+        routes: [{path: /other, upstream: URL}]
+        resolver: DNS
+        cors: off
+        """, DNS=dns.address, URL="http://api.test.:" + backend.address.rpartition(":")[2])
+    end = time.monotonic() + LONG
+    while corsd.ask(get()).status == 503:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert corsd.ask(get("/", "CDN-Loop: somebody; id=1, else")).status == 200
+    theirs, ours = backend.requests[-1].all("cdn-loop")
+    assert theirs == "somebody; id=1, else"
+    assert corsd.ask(get("/other", f"CDN-Loop: {ours}")).status == 200
+    response = corsd.ask(get("/", f"CDN-Loop: x, {ours} , y"))
+    own_answer(response, 508)
+    assert corsd.ask(get("/", f"CDN-Loop: {ours}0")).status == 200
+
+
 def test_it_ends_while_questions_are_under_way(given, dns, places):
     dns.names["api.test"] = None
     corsd = start(given, dns, places)

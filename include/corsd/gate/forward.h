@@ -16,3 +16,7 @@ struct str gate_client(const struct decision *decision, const struct peer *peer)
 /* Takes trailers out that frame, route or authenticate (RFC 9110 §6.5.1), and those that the edits
  * (NULL: none) set or remove. */
 void gate_trailers(struct head *trailers, const struct header_edits *edits);
+
+/* What CDN-Loop (RFC 8586) says of a request that this process sends along this route. */
+enum { LOOP_MARK_MAX = 64 };
+struct str loop_mark(const struct gate *gate, const struct route *route, char out[LOOP_MARK_MAX]);

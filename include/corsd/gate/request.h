@@ -14,6 +14,7 @@ struct gate {
     bool draining;       /* health_path says so */
     struct str date;     /* "Date: …" with CRLF, renewed each second by the worker */
     uint64_t id_state[2]; /* of request ids: seeded at random, unique rather than secret */
+    uint64_t identity;   /* of this process, at random; 0: loops are not looked for */
     struct buf scratch;  /* for the readings of a path */
     uint64_t twins;      /* fields dropped because a backend could take them for ours */
 };

@@ -19,6 +19,7 @@
     FIELD(REFRESH, "refresh")                                                                      \
     FIELD(TRAILER, "trailer")                                                                      \
     FIELD(UPGRADE, "upgrade")                                                                      \
+    FIELD(CDN_LOOP, "cdn-loop")                                                                    \
     FIELD(LOCATION, "location")                                                                    \
     FIELD(FORWARDED, "forwarded")                                                                  \
     FIELD(X_REAL_IP, "x-real-ip")                                                                  \

@@ -550,3 +550,32 @@ Test(forward, trailers)
         free((char *)(uintptr_t)bytes.p);
     }
 }
+
+/* RFC 8586: the mark is the process's and the route's, and no Connection field takes it out. */
+Test(forward, loops)
+{
+    struct bench bench;
+    char bytes[LOOP_MARK_MAX], head[512];
+    bench_begin(&bench, "listen: 127.0.0.1:1\nupstream: http://backend:3000\ncors: off\n");
+    bench.gate.identity = UINT64_C(0x0123456789abcdef);
+    bench_request(&bench, "GET / HTTP/1.1|Host: x|CDN-Loop: other|Connection: cdn-loop");
+    struct buf out = BUF_INIT(HEAD_MAX);
+    forward(&bench, &out, NULL);
+    struct str mark = loop_mark(&bench.gate, bench.decision.route, bytes);
+    cr_expect(str_starts(mark, STR("corsd; id=0123456789abcdef-")));
+    buf_add_char(&out, 0);
+    cr_expect(strstr(out.p, "CDN-Loop: other\r\n"));
+    snprintf(head, sizeof head, "CDN-Loop: %.*s\r\n", STR_ARG(mark));
+    cr_expect(strstr(out.p, head), "%s", out.p);
+    buf_finish(&out);
+    snprintf(head, sizeof head, "GET / HTTP/1.1|Host: x|CDN-Loop: a, %.*s|Connection: cdn-loop",
+             STR_ARG(mark));
+    bench_forget(&bench);
+    bench_request(&bench, head);
+    cr_expect_eq(bench.decision.cause, CAUSE_LOOP);
+    bench.gate.identity++;
+    bench_forget(&bench);
+    bench_request(&bench, head);
+    cr_expect_eq(bench.decision.kind, DECISION_FORWARD, "another process's");
+    bench_end(&bench);
+}
