@@ -128,12 +128,15 @@ static bool has_any(const struct key *section, const void *owner)
     return false;
 }
 
-/* A section that can be written as the value of its first key. */
+/* A section that can be written as the value of its first key: nobody wrote another one. */
 static bool is_short(const struct key *section, const void *owner)
 {
-    for (const struct key *key = section->keys + 1; key->name; key++)
-        if (is_shown(key, owner))
+    for (const struct key *key = section->keys + 1; key->name; key++) {
+        const void *field = (const char *)owner + key->into;
+        bool flag = key->type && key->type->shape == SHAPE_FLAG;
+        if (is_shown(key, owner) && !(flag && !((const struct number *)field)->at))
             return false;
+    }
     return section->shorthand;
 }
 
