@@ -1,6 +1,6 @@
-/* Laws of the browser model, whatever a page asks and a server says. The input is lines: method, URL
- * and origin; then 'c' credentials, 'h' a header of the page, 'p' and 'a' begin an answer (to a
- * preflight, to a request) with its status, 'f' is a field of it. */
+/* Laws of the browser model, whatever a page asks and a server says. The input is lines: method,
+ * URL and origin; then 'c' credentials, 'h' a header of the page, 'p' and 'a' begin an answer (to
+ * a preflight, to a request) with its status, 'f' is a field of it. */
 #include <stdlib.h>
 #include "corsd/browser/advice.h"
 #include "corsd/browser/console.h"
