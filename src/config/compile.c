@@ -95,6 +95,7 @@ bool compile_plan(struct reading *reading, const struct written *written, struct
         copy_numbers(&compiler);
     }
     public_suffixes_unref(compiler.suffixes);
+    tls_trust_unref(compiler.system);
     plan->written = written;
     return ok && !reading->out_of_memory;
 }

@@ -12,6 +12,7 @@ struct compiler {
     struct names policies;  /* names → struct named_policy */
     struct named_policy *named; /* in the order of the file */
     size_t n_named;
+    struct tls_trust *system; /* the system's authorities; NULL until an upstream needs them */
     struct public_suffixes *suffixes; /* NULL until a pattern needs them */
 };
 
@@ -30,6 +31,12 @@ MUST_USE bool compile_listeners(struct compiler *compiler);
 /* The edits of a route, for requests or for responses; NULL: none, or out of memory. */
 const struct header_edits *compile_edits(struct reading *reading,
                                          const struct written_edits *written, bool request);
+
+/* certificates.c: fill in spec->tls; it stays NULL where a fault was reported. */
+void compile_listener_tls(struct compiler *compiler, const struct written_listen *written,
+                          struct listener_spec *spec);
+void compile_upstream_tls(struct compiler *compiler, const struct written_trust *written,
+                          const void *place, struct upstream_spec *spec);
 
 /* What `upstream:` names, made from the URL where it is one; NULL and a fault where nothing is. */
 const struct upstream_spec *find_upstream(struct compiler *compiler, const struct spec_text *what);

@@ -33,7 +33,9 @@ static bool compile_tree(struct reading *reading, struct node *root, struct plan
     expand_variables(reading, root);
     read_section(reading, &root_key, root, written);
     /* Compiled in spite of faults, to find the others. */
-    return !reading->out_of_memory && compile_plan(reading, written, plan) && plan_seal(plan);
+    bool ok = !reading->out_of_memory && compile_plan(reading, written, plan) && plan_seal(plan);
+    plan->files = reading->files;
+    return ok;
 }
 
 static void load_text(struct reading *reading, struct place_file *file, struct plan *plan)
@@ -102,6 +104,7 @@ struct plan *config_load(const struct config_source *source, struct diagnostics 
     struct reading reading = {.arena = plan ? &plan->arena : NULL, .diagnostics = diagnostics};
     size_t errors = diagnostics->errors;
     reading.has_file = source->file;
+    reading.before = source->before;
     diagnostics->strict = source->strict;
     diagnostics->first_file = str_of(source->file);
     if (plan && source->file)

@@ -43,6 +43,8 @@ bool file_read(struct reading *reading, const void *place, struct str path, stru
     struct place_file file = {.name = path};
     struct place whole = {.file = &file};
     int error = text.p ? open_and_read(text.p, out) : ENOMEM;
+    if (place && text.p)
+        rest_on(reading, text);
     if (!error) {
         if (str_starts(buf_str(out), STR("\xef\xbb\xbf")))
             buf_drop(out, 3);

@@ -9,6 +9,25 @@
 
 /* --- listen ----------------------------------------------------------------------------------- */
 
+#define OWNER written_certificate
+static const struct key pair_keys[] = {
+    {.name = "cert", .type = &file_type, INTO(cert), .required = true,
+     .example = "/etc/corsd/fullchain.pem", .also = "certificate crt ssl_certificate chain",
+     .doc = "The certificate in PEM, with those of its chain behind it."},
+    {.name = "key", .type = &file_type, INTO(key), .required = true,
+     .example = "/etc/corsd/privkey.pem", .also = "private_key ssl_certificate_key",
+     .doc = "Its private key in PEM, without a passphrase."},
+    END,
+};
+#undef OWNER
+static const struct key pair_item = {
+    .name = "tls of listen", .type = &section_type, .keys = pair_keys, .title = "tls of listen",
+    .hint = "write {cert: FILE, key: FILE}",
+    .doc = "A certificate and its key, or a list of such pairs: by SNI the first whose exact name "
+           "fits, then the first whose wildcard does, else the first of all. An RSA and an EC pair "
+           "for the same names are both offered.",
+    .size = sizeof(struct written_certificate)};
+
 #define OWNER written_listen
 static const struct key listen_keys[] = {
     {.name = "address", .type = &address_type, INTO(address), .required = true,
@@ -18,8 +37,12 @@ static const struct key listen_keys[] = {
     {.name = "mode", .type = &file_mode_type, INTO(mode), .example = "0660",
      .also = "permissions chmod",
      .doc = "Permissions of a unix socket's file, in octal. Without it the umask decides."},
-    {.name = "tls", .unbuilt = true, .also = "ssl certificate cert https",
-     .doc = "Certificate and key: {cert: FILE, key: FILE}, or a list of pairs chosen by SNI."},
+    {.name = "tls", .type = &list_type, INTO(tls), .item = &pair_item, .single = true,
+     .unbuilt = !CORSD_TLS, .example = "{cert: fullchain.pem, key: privkey.pem}",
+     .also = "ssl certificate cert https",
+     .doc = "Certificate and key: then TLS 1.2 and 1.3 are spoken here. A list of pairs is chosen "
+            "from by SNI. Read again on reload; a pair that cannot be used then keeps the former "
+            "one, and is tried again."},
     {.name = "proxy_protocol", .type = &flag_type, INTO(proxy_protocol), .fallback = "false",
      .example = "true", .also = "accept_proxy send_proxy",
      .doc = "Whether connections begin with a PROXY protocol header, version 1 or 2, that says who "
@@ -37,11 +60,32 @@ static const struct key listen_item = {
 
 /* --- upstreams -------------------------------------------------------------------------------- */
 
+#define OWNER written_trust
+static const struct key trust_keys[] = {
+    {.name = "verify", .type = &flag_type, INTO(verify), .fallback = "true", .example = "false",
+     .also = "ssl_verify proxy_ssl_verify insecure",
+     .doc = "Whether the server's certificate has to be of a known issuer, valid now, and for the "
+            "name that is connected to. false lets anybody in between read and change all."},
+    {.name = "ca", .type = &file_type, INTO(ca), .example = "/etc/corsd/ca.pem",
+     .also = "ca_file cafile trusted_certificate root",
+     .doc = "Certificates of the authorities to trust, in PEM, instead of the system's."},
+    {.name = "server_name", .type = &text_type, INTO(server_name), .example = "api.example.com",
+     .also = "sni name servername",
+     .doc = "The name for SNI and verification, instead of the host in the url."},
+    {.name = "cert", .type = &file_type, INTO(cert), .example = "/etc/corsd/client.pem",
+     .also = "certificate client_certificate",
+     .doc = "A certificate of our own, in PEM with its chain, for servers that demand one."},
+    {.name = "key", .type = &file_type, INTO(key), .example = "/etc/corsd/client.key",
+     .also = "private_key", .doc = "Its private key in PEM, without a passphrase."},
+    END,
+};
+#undef OWNER
 #define OWNER written_upstream
 static const struct key upstream_keys[] = {
     {.name = "url", .type = &url_type, INTO(url), .required = true,
      .example = "http://127.0.0.1:3000", .also = "address host target server uri",
-     .doc = "Where the backend listens: http://HOST:PORT, or http+unix:PATH for a unix socket. "
+     .doc = "Where the backend listens: http://HOST:PORT, https://HOST:PORT, or http+unix:PATH for a "
+            "unix socket. "
             "No path: what a request asks for is passed on as it came."},
     {.name = "servers", .unbuilt = true, .also = "targets hosts backends",
      .doc = "Several servers instead of url, balanced."},
@@ -69,8 +113,10 @@ static const struct key upstream_keys[] = {
      .doc = "The Origin header sent upstream, for a backend that checks it itself: keep what the "
             "client sent, remove it and the Access-Control-Request-* headers with it, or a value "
             "such as https://backend.example in its place."},
-    {.name = "tls", .unbuilt = true,
-     .doc = "How an https:// upstream is verified: {verify, ca, server_name, cert, key}."},
+    {.name = "tls", .type = &section_type, INTO(tls), .keys = trust_keys,
+     .at = offsetof(struct written_trust, at), .unbuilt = !CORSD_TLS,
+     .example = "{ca: ca.pem}", .also = "ssl https",
+     .doc = "How an https:// upstream is verified, and what is shown to it."},
     {.name = "connect_timeout", .type = &duration_type, INTO(connect_timeout), .fallback = "5s",
      .min = 1, .max = LONGEST, .example = "2s",
      .doc = "How long connecting to the backend may take. Then the client gets a 504."},
@@ -456,6 +502,10 @@ static const struct key response_edits_table = {.name = "response_headers",
                                                 .keys = response_edit_keys,
                                                 .title = "response_headers",
                                                 .doc = "Below response_headers of a route."};
+static const struct key trust_table = {.name = "tls", .keys = trust_keys,
+                                       .title = "tls of upstreams",
+                                       .doc = "Below tls of an upstream.",
+                                       .at = offsetof(struct written_trust, at)};
 static const struct key limits_table = {.name = "limits", .keys = limits_keys, .title = "limits",
                                         .doc = "Below limits."};
 static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_keys,
@@ -463,9 +513,24 @@ static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_k
 static const struct key log_table = {.name = "log", .keys = log_keys, .title = "log",
                                      .doc = "Below log."};
 const struct key *const key_tables[] = {
-    &root_key,      &listen_item,  &upstream_item,  &rule_item, &cookies_table,
-    &route_item,    &request_edits_table, &response_edits_table,
-    &limits_table, &timeouts_table, &log_table, NULL};
+    &root_key,
+    &listen_item,
+#if CORSD_TLS
+    &pair_item,
+#endif
+    &upstream_item,
+#if CORSD_TLS
+    &trust_table,
+#endif
+    &rule_item,
+    &cookies_table,
+    &route_item,
+    &request_edits_table,
+    &response_edits_table,
+    &limits_table,
+    &timeouts_table,
+    &log_table,
+    NULL};
 
 const struct key *key_named(const struct key *keys, struct str name)
 {

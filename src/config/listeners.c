@@ -98,6 +98,8 @@ static void compile_listener(struct compiler *compiler, const struct written_lis
         fault(compiler->reading, spec.place, NULL, "\"%.*s\" stands in listen twice",
               EXCERPT_ARG(spec.text));
     check_proxies(compiler, written, &spec);
+    if (written->tls.n)
+        compile_listener_tls(compiler, written, &spec);
     plan->listeners[plan->n_listeners++] = spec;
 }
 

@@ -453,7 +453,7 @@ static bool read_choices(struct reading *reading, const struct key *key, const s
 
 #define NAME "[A-Za-z0-9_.-]{1,64}"
 #define TOKEN "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" /* RFC 9110 §5.6.2 */
-#define URL_PATTERN "[Hh][Tt][Tt][Pp](://[^/?#@ ]+/?|\\+[Uu][Nn][Ii][Xx]:.+)"
+#define URL_PATTERN "[Hh][Tt][Tt][Pp]([Ss]?://[^/?#@ ]+/?|\\+[Uu][Nn][Ii][Xx]:.+)"
 
 const struct value_type flag_type = {"true or false", SHAPE_FLAG, read_flag, NULL};
 const struct value_type choice_type = {"one of some words", SHAPE_CHOICE, read_choice, NULL};

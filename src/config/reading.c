@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "corsd/config/characters.h"
+#include "corsd/plan/plan.h"
 
 enum { MESSAGE_MAX = 1024 };
 
@@ -75,6 +76,15 @@ struct str keep(struct reading *reading, struct str text)
     if (!copy.p)
         reading->out_of_memory = true;
     return copy;
+}
+
+void rest_on(struct reading *reading, struct str path)
+{
+    struct plan_file *file = take(reading, sizeof *file);
+    if (file) {
+        *file = (struct plan_file){reading->files, path};
+        reading->files = file;
+    }
 }
 
 char *phrase(char *out, size_t size, const char *format, ...)

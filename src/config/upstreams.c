@@ -5,7 +5,7 @@
 #include "corsd/cors/origin.h"
 #include "corsd/http/target.h"
 
-enum { TLS_SUPPORTED = false, LABEL_MAX = 63, NAME_MAX_BYTES = 253 /* RFC 1035 §2.3.4 */ };
+enum { TLS_SUPPORTED = CORSD_TLS, LABEL_MAX = 63, NAME_MAX_BYTES = 253 /* RFC 1035 §2.3.4 */ };
 
 static const struct str localhost_ip = STR_INIT("127.0.0.1");
 
@@ -24,7 +24,7 @@ static void report_scheme(struct reading *reading, const struct spec_text *url)
               phrase(hint, sizeof hint, "write http+unix:%.*s", EXCERPT_ARG(str_from(rest, 1))),
               "\"%.*s\" is no upstream's URL", EXCERPT_ARG(url->text));
     else if (str_starts(rest, STR("://")))
-        fault(reading, url->place, "write http://HOST:PORT or http+unix:PATH",
+        fault(reading, url->place, "write http://HOST:PORT, https://HOST or http+unix:PATH",
               "upstreams speak HTTP, not %.*s", EXCERPT_ARG(scheme));
     else
         fault(reading, url->place,
@@ -58,7 +58,8 @@ static bool check_rest(struct reading *reading, const struct spec_text *url, str
     char hint[PHRASE];
     if (!rest.n || str_eq(rest, STR("/")))
         return true;
-    phrase(hint, sizeof hint, "write http://%.*s", EXCERPT_ARG(before));
+    struct str scheme = str_head(url->text, str_find(url->text, ':'));
+    phrase(hint, sizeof hint, "write %.*s://%.*s", EXCERPT_ARG(scheme), EXCERPT_ARG(before));
     fault(reading, url->place, hint, "an upstream's URL has no %s: requests keep their own",
           rest.p[0] == '/'   ? "path"
           : rest.p[0] == '?' ? "query"
@@ -136,7 +137,8 @@ static bool read_host(struct reading *reading, const struct spec_text *url, stru
 {
     struct str host = authority_host(authority);
     bool v6 = host.p[0] == '[', local = is_localhost(host);
-    out->port = authority->has_port ? authority->port : 80;
+    uint16_t usual = out->tls ? 443 : 80;
+    out->port = authority->has_port ? authority->port : usual;
     if (!out->port) {
         fault(reading, url->place, NULL, "an upstream cannot have port 0");
         return false;
@@ -149,7 +151,7 @@ static bool read_host(struct reading *reading, const struct spec_text *url, stru
     }
     out->host = keep(reading, v6 ? (struct str){host.p + 1, host.n - 2} : host);
     char text[HOST_MAX + 8];
-    phrase(text, sizeof text, out->port == 80 ? "%.*s" : "%.*s:%u", STR_ARG(host), out->port);
+    phrase(text, sizeof text, out->port == usual ? "%.*s" : "%.*s:%u", STR_ARG(host), out->port);
     out->authority = keep(reading, str_of(text));
     return out->host.p && out->authority.p;
 }
@@ -157,7 +159,7 @@ static bool read_host(struct reading *reading, const struct spec_text *url, stru
 static bool parse_http(struct reading *reading, const struct spec_text *url,
                        struct server_spec *out)
 {
-    struct str text = str_from(url->text, strlen("http://"));
+    struct str text = str_from(url->text, strlen(out->tls ? "https://" : "http://"));
     struct authority authority;
     size_t end = 0;
     while (end < text.n && !strchr("/?#", text.p[end]))
@@ -185,12 +187,13 @@ static bool has_scheme(struct str text, struct str scheme)
 static bool parse_url(struct reading *reading, const struct spec_text *url, struct server_spec *out)
 {
     out->weight = 1;
-    if (has_scheme(url->text, STR("https://")) && !TLS_SUPPORTED) {
+    out->tls = has_scheme(url->text, STR("https://"));
+    if (out->tls && !TLS_SUPPORTED) {
         fault(reading, url->place, NULL, "https:// upstreams are not supported by this version");
         return false;
     }
     bool is_unix = has_scheme(url->text, STR("http+unix:"));
-    if (!is_unix && !has_scheme(url->text, STR("http://"))) {
+    if (!is_unix && !out->tls && !has_scheme(url->text, STR("http://"))) {
         report_scheme(reading, url);
         return false;
     }
@@ -202,10 +205,10 @@ static bool parse_url(struct reading *reading, const struct spec_text *url, stru
         phrase(text, sizeof text, "http+%s",
                address_text((const struct sockaddr *)&out->address.at, out->address.size, path));
     } else if (out->lookup.n > out->host.n)
-        phrase(text, sizeof text, "http://%.*s%.*s", STR_ARG(out->lookup),
+        phrase(text, sizeof text, "http%s://%.*s%.*s", out->tls ? "s" : "", STR_ARG(out->lookup),
                STR_ARG(str_from(out->authority, out->host.n)));
     else
-        phrase(text, sizeof text, "http://%.*s", STR_ARG(out->authority));
+        phrase(text, sizeof text, "http%s://%.*s", out->tls ? "s" : "", STR_ARG(out->authority));
     out->url = keep(reading, str_of(text));
     return out->url.p != NULL;
 }
@@ -226,6 +229,10 @@ static uint64_t fingerprint(const struct upstream_spec *spec)
     uint64_t hash = add_bytes(HASH_START, numbers, sizeof numbers);
     hash = hash_byte(hash_add(hash, spec->name), 0);
     hash = add_bytes(hash, spec->host_name.p, spec->host_name.n);
+    if (spec->tls) {
+        uint64_t tls = tls_client_fingerprint(spec->tls);
+        hash = add_bytes(hash, &tls, sizeof tls);
+    }
     for (size_t i = 0; i < spec->n_servers; i++) {
         hash = add_bytes(hash, spec->servers[i].url.p, spec->servers[i].url.n + 1);
         hash = add_bytes(hash, &spec->servers[i].weight, sizeof spec->servers[i].weight);
@@ -331,6 +338,11 @@ static struct upstream_spec *add_upstream(struct compiler *compiler, struct str 
         .max_idle = written->max_idle.value,
         .accept_bare_lf = written->accept_bare_lf.value,
     };
+    if (server->tls)
+        compile_upstream_tls(compiler, &written->tls, url->place, spec);
+    else if (written->tls.at)
+        warn(compiler->reading, written->tls.at, "write https:// in the url, or delete it",
+             "\"tls\" has no effect: the url is http://");
     read_host_mode(compiler->reading, &written->host, spec);
     read_origin_mode(compiler->reading, &written->origin, spec);
     spec->fingerprint = fingerprint(spec);

@@ -4,15 +4,20 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "tls.h"
 
 static void on_edge(evutil_socket_t fd, short what, void *arg)
 {
     struct stream *stream = arg;
     (void)fd;
-    if (what & (EV_READ | EV_CLOSED))
-        stream->readable = true;
     if (what & EV_CLOSED)
         stream->closing = true;
+    if (stream->tls) {
+        stream->on_event(stream, tls_edge(stream, what));
+        return;
+    }
+    if (what & (EV_READ | EV_CLOSED))
+        stream->readable = true;
     if (what & EV_WRITE)
         stream->writable = true;
     stream->on_event(stream, what);
@@ -32,14 +37,21 @@ int stream_open(struct stream *stream, struct event_base *base, int fd,
     return -error;
 }
 
-void stream_close(struct stream *stream)
+static void finish(struct stream *stream, bool abort)
 {
     if (stream->fd < 0)
         return;
+    if (stream->tls)
+        tls_close(stream, abort);
     event_del(&stream->event);
     close(stream->fd);
     stream->fd = -1;
     stream->readable = stream->writable = false;
+}
+
+void stream_close(struct stream *stream)
+{
+    finish(stream, false);
 }
 
 void stream_abort(struct stream *stream)
@@ -47,13 +59,15 @@ void stream_abort(struct stream *stream)
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     if (stream->fd >= 0)
         setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    stream_close(stream);
+    finish(stream, true);
 }
 
 ssize_t stream_read(struct stream *stream, void *bytes, size_t size)
 {
     if (stream->ended)
         return 0;
+    if (stream->tls)
+        return tls_read(stream, bytes, size);
     if (!stream->readable)
         return -EAGAIN;
     ssize_t n;
@@ -93,6 +107,8 @@ ssize_t stream_write(struct stream *stream, const struct iovec *parts, int n)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n};
     ssize_t sent;
+    if (stream->tls)
+        return tls_write(stream, parts, n);
     if (!stream->writable)
         return -EAGAIN;
     do
@@ -106,10 +122,18 @@ ssize_t stream_write(struct stream *stream, const struct iovec *parts, int n)
     return -errno;
 }
 
-void stream_shut_down(struct stream *stream)
+bool stream_shut_down(struct stream *stream)
 {
+    if (stream->fd >= 0 && stream->tls)
+        return tls_shut_down(stream);
     if (stream->fd >= 0)
         shutdown(stream->fd, SHUT_WR);
+    return true;
+}
+
+bool stream_say_end(struct stream *stream)
+{
+    return !stream->tls || tls_say_end(stream);
 }
 
 int stream_probe(struct stream *stream)
@@ -127,6 +151,8 @@ int stream_probe(struct stream *stream)
 bool stream_is_drained(struct stream *stream)
 {
     char byte;
+    if (stream->fd >= 0 && stream->tls)
+        return tls_is_drained(stream);
     return stream->fd >= 0 && recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            errno == EAGAIN;
 }
@@ -143,7 +169,19 @@ int stream_connected(struct stream *stream)
 {
     int error = 0;
     socklen_t size = sizeof error;
+    /* Once it has begun, what ends it may stand behind an alert: reading tells. */
+    if (stream->tls && tls_has_begun(stream))
+        return tls_shake_hands(stream);
     if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         return -errno;
-    return -error;
+    if (error || !stream->writable)
+        return error ? -error : -EAGAIN;
+    return stream->tls ? tls_shake_hands(stream) : 0;
+}
+
+void stream_look_again(struct stream *stream)
+{
+    stream->readable = true;
+    if (stream->tls)
+        tls_look_again(stream);
 }

@@ -37,6 +37,10 @@ void plan_unref(struct plan *plan)
     route_table_destroy(plan->table);
     for (size_t i = 0; i < plan->n_policies; i++)
         policy_destroy(plan->policies[i]);
+    for (size_t i = 0; i < plan->n_listeners; i++)
+        tls_server_unref(plan->listeners[i].tls);
+    for (size_t i = 0; i < plan->n_upstreams; i++)
+        tls_client_unref(plan->upstreams[i].tls);
     arena_finish(&plan->arena);
     free(plan);
 }

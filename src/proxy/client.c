@@ -43,6 +43,8 @@ static void end(struct client *client, bool abort)
     timer_stop(&client->timer);
     loop_forget_again(loop, client);
     inbox_finish(&client->inbox);
+    tls_server_unref(client->awaits_tls);
+    client->awaits_tls = NULL;
     if (abort)
         stream_abort(&client->stream);
     else
@@ -86,6 +88,19 @@ static void refuse_proxy(struct client *client, enum http_cause cause)
     end(client, false);
 }
 
+/* TLS begins behind the header. */
+static bool secure(struct client *client)
+{
+    if (!client->awaits_tls)
+        return true;
+    int error = stream_secure(&client->stream, tls_server_open(client->awaits_tls));
+    tls_server_unref(client->awaits_tls);
+    client->awaits_tls = NULL;
+    if (error)
+        end(client, false);
+    return !error;
+}
+
 /* The header is there: who the client is, and whether there is room for it. */
 static bool take_source(struct client *client, const struct proxy_header *header)
 {
@@ -125,7 +140,7 @@ static bool take_proxy_header(struct client *client)
         return false;
     client->awaits_proxy = false;
     if (stream_read(&client->stream, scratch->p, header.size) == (ssize_t)header.size)
-        return take_source(client, &header);
+        return take_source(client, &header) && secure(client);
     end(client, false);
     return false;
 }
@@ -195,6 +210,25 @@ static void wait_for_head(struct client *client)
 
 enum progress { WAITS, RUNS, ENDED };
 
+/* Nothing came, or nothing that was understood: TLS may be the reason. */
+static enum progress end_unread(struct client *client)
+{
+    enum tls_fault fault = stream_tls_fault(&client->stream);
+    const char *detail = stream_tls_detail(&client->stream);
+    if (fault == TLS_PLAIN_PEER) {
+        stream_go_plain(&client->stream);
+        exchange_refuse(client, CAUSE_PLAIN_ON_TLS);
+        return RUNS;
+    }
+    if (stream_is_opening(&client->stream)) {
+        count(&client->loop->counters.causes[CAUSE_CLIENT_TLS]);
+        log_line(client->loop->log, LOG_DEBUG, "client %s: the TLS handshake failed: %s",
+                 client->ip, detail ? detail : "the connection ended");
+    }
+    end(client, false); /* between requests, or within a head: there is nobody to answer */
+    return ENDED;
+}
+
 static enum progress read_more(struct client *client)
 {
     const struct limits *limits = &plan_of(client)->limits;
@@ -203,6 +237,8 @@ static enum progress read_more(struct client *client)
     if (n > 0)
         return RUNS;
     if (n == -EAGAIN) {
+        if (stream_is_opening(&client->stream))
+            return WAITS; /* its deadline runs since it was accepted */
         if (inbox_is_empty(&client->inbox) || !guard_has_begun(&client->guard))
             rest(client); /* old clients end a body by an empty line too many */
         else if (stream_probe(&client->stream) < 0)
@@ -211,8 +247,7 @@ static enum progress read_more(struct client *client)
             wait_for_head(client);
         return client->stream.fd < 0 ? ENDED : WAITS;
     }
-    end(client, false); /* between requests, or within a head: there is nobody to answer */
-    return ENDED;
+    return end_unread(client);
 }
 
 /* Finds the next head in what came, and begins its exchange. */
@@ -273,7 +308,12 @@ void client_exchange_ended(struct client *client, enum client_end how)
     guard_init(&client->guard, GUARD_REQUEST);
     switch (how) {
     case CLIENT_KEEPS: break; /* whoever runs the client goes on with the next head */
-    case CLIENT_CLOSES: end(client, false); break;
+    case CLIENT_CLOSES:
+        if (stream_say_end(&client->stream))
+            end(client, false);
+        else
+            linger(client); /* until there is room for it */
+        break;
     case CLIENT_ABORTS: end(client, true); break;
     case CLIENT_LINGERS: linger(client); break;
     }
@@ -312,7 +352,10 @@ static void on_time(struct timer *timer)
         exchange_event(client->exchange, EVENT_TIMEOUT);
     else if (client->awaits_proxy)
         refuse_proxy(client, CAUSE_PROXY_HEADER_TIMEOUT);
-    else if (client->reading && !client->lingering) {
+    else if (stream_is_opening(&client->stream)) {
+        count(&client->loop->counters.causes[CAUSE_CLIENT_TLS]);
+        end(client, false);
+    } else if (client->reading && !client->lingering) {
         exchange_refuse(client, CAUSE_HEAD_TIMEOUT);
         if (client->stream.fd >= 0 && !client->exchange && !client->lingering)
             client_run(client);
@@ -334,10 +377,19 @@ void client_create(struct loop *loop, int fd, const struct sockaddr *address,
         return;
     }
     client->stream.writable = true;
+    if (spec->tls && !spec->proxy_protocol &&
+        stream_secure(&client->stream, tls_server_open(spec->tls)) < 0) {
+        stream_close(&client->stream);
+        crowd_leave(loop->crowd, address, counted_alone);
+        free(client);
+        return;
+    }
     client->timer.fire = on_time;
     client->loop = loop;
-    client->tls = spec->tls;
+    client->tls = spec->tls != NULL;
     client->awaits_proxy = spec->proxy_protocol;
+    if (client->awaits_proxy)
+        client->awaits_tls = tls_server_ref(spec->tls);
     client->counted_alone = counted_alone;
     set_address(client, address);
     guard_init(&client->guard, GUARD_REQUEST);
@@ -353,7 +405,7 @@ void client_create(struct loop *loop, int fd, const struct sockaddr *address,
     const struct timeouts *timeouts = &plan_of(client)->timeouts;
     /* A connection that never says anything is as one whose head is late. */
     timer_set(loop->timers, &client->timer,
-              client->awaits_proxy ? timeouts->header : timeouts->idle);
+              client->awaits_proxy || client->tls ? timeouts->header : timeouts->idle);
     if (client->awaits_proxy && !plan_trusts(plan_of(client), address))
         refuse_proxy(client, CAUSE_PROXY_UNTRUSTED);
 }

@@ -107,9 +107,12 @@ static void log_failure(const struct exchange *ex, enum http_cause cause, int er
     const struct route *route = ex->decision.route;
     bool ours = cause >= CAUSE_UPSTREAM_REFUSED && cause < CAUSE_CLIENT_GONE;
     struct str upstream = route && route->upstream ? route->upstream->name : STR("-");
+    const char *detail = ex->conn ? stream_tls_detail(&ex->conn->stream) : NULL;
+    if (!detail && error)
+        detail = strerror(error);
     log_line(ex->loop->log, ours ? LOG_WARN : LOG_DEBUG, "upstream %.*s: %.*s: %.*s%s%s",
              STR_ARG(upstream), STR_ARG(http_causes[cause].word), STR_ARG(http_causes[cause].prose),
-             error ? ": " : "", error ? strerror(error) : "");
+             detail ? ": " : "", detail ? detail : "");
 }
 
 /* Writes what is corsd's own, behind what the client has not taken yet; no server is read. */
@@ -173,8 +176,30 @@ static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
 
 /* --- connecting ------------------------------------------------------------------------------- */
 
-static enum http_cause cause_of_connect(int error)
+static enum http_cause cause_of_tls(enum tls_fault fault)
 {
+    switch (fault) {
+    case TLS_FINE: break;
+    case TLS_PLAIN_PEER:
+    case TLS_GARBAGE: return CAUSE_UPSTREAM_TLS_GARBAGE;
+    case TLS_CUT: return CAUSE_UPSTREAM_TLS_CUT;
+    case TLS_NO_VERSION: return CAUSE_UPSTREAM_TLS_VERSION;
+    case TLS_REFUSED: return CAUSE_UPSTREAM_TLS_REFUSED;
+    case TLS_EXPIRED: return CAUSE_UPSTREAM_TLS_EXPIRED;
+    case TLS_WRONG_NAME: return CAUSE_UPSTREAM_TLS_NAME;
+    case TLS_UNKNOWN_ISSUER: return CAUSE_UPSTREAM_TLS_ISSUER;
+    case TLS_BAD_CERTIFICATE: return CAUSE_UPSTREAM_TLS_CERTIFICATE;
+    case TLS_WANTS_CERTIFICATE: return CAUSE_UPSTREAM_TLS_CLIENT;
+    }
+    return CAUSE_NONE;
+}
+
+/* conn may be NULL: it could not even be made. */
+static enum http_cause cause_of_connect(const struct conn *conn, int error)
+{
+    enum http_cause tls = conn ? cause_of_tls(stream_tls_fault(&conn->stream)) : CAUSE_NONE;
+    if (tls)
+        return tls;
     switch (error) {
     case EMFILE:
     case ENFILE: return CAUSE_NO_DESCRIPTOR;
@@ -216,7 +241,7 @@ static enum stage connect_server(struct exchange *ex)
     else
         ex->conn = conn_open(ex->server, &error);
     if (!ex->conn)
-        return fail(ex, cause_of_connect(-error), -error);
+        return fail(ex, cause_of_connect(NULL, -error), -error);
     ex->conn->exchange = ex;
     return ex->conn->connecting ? STAGE_CONNECT : STAGE_AWAIT;
 }
@@ -252,10 +277,10 @@ static enum stage connect_on(struct exchange *ex, enum occasion event)
     if (event != EVENT_SERVER)
         return STAGE_CONNECT;
     int error = stream_connected(&ex->conn->stream);
-    if (error)
-        return fail(ex, cause_of_connect(-error), -error);
-    if (!ex->conn->stream.writable)
+    if (error == -EAGAIN)
         return STAGE_CONNECT;
+    if (error)
+        return fail(ex, cause_of_connect(ex->conn, -error), -error);
     ex->conn->connecting = false;
     return STAGE_AWAIT;
 }
@@ -287,7 +312,7 @@ static enum stage send_request(struct exchange *ex)
         /* The server takes no more; it may have answered before it closed (DESIGN §3). */
         ex->up_broken = true;
         ex->sent_ms = timer_now_ms();
-        ex->conn->stream.readable = true;
+        stream_look_again(&ex->conn->stream);
         break;
     default: break;
     }
@@ -319,7 +344,10 @@ static enum stage retry_or_fail(struct exchange *ex, enum http_cause cause, int 
 /* The connection ended: n is 0 or a negative errno. */
 static enum stage lost(struct exchange *ex, ssize_t n)
 {
-    return retry_or_fail(ex, n ? CAUSE_UPSTREAM_RESET : CAUSE_UPSTREAM_CLOSED, (int)-n);
+    /* TLS 1.3: a server refuses the client's certificate after the handshake. */
+    enum http_cause tls =
+        n == -EPROTO ? cause_of_tls(stream_tls_fault(&ex->conn->stream)) : CAUSE_NONE;
+    return retry_or_fail(ex, tls ? tls : n ? CAUSE_UPSTREAM_RESET : CAUSE_UPSTREAM_CLOSED, (int)-n);
 }
 
 /* What came cannot be this request's answer: it is somebody else's, or none. */
@@ -707,7 +735,7 @@ static enum stage probe(struct exchange *ex)
         return client_gone(ex);
     if (stream_probe(&ex->conn->stream) == 0)
         return STAGES;
-    ex->conn->stream.readable = true;
+    stream_look_again(&ex->conn->stream);
     return ask(ex, EVENT_SERVER);
 }
 

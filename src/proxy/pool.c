@@ -59,7 +59,21 @@ void conn_abort(struct conn *conn)
     end(conn, true);
 }
 
-/* An idle connection has nothing to say: whatever comes ends it (DESIGN §3 "Bytes left over"). */
+/* Whether the server has said all it had to say. Where the last read left that open (it filled its
+ * space to the byte), the socket is asked: bytes left over would answer somebody else's request. */
+static bool is_silent(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    if (stream->closing || stream->ended || !inbox_is_empty(&conn->inbox))
+        return false;
+    if (stream->readable && !stream_is_drained(stream))
+        return false;
+    stream->readable = false;
+    return true;
+}
+
+/* An idle connection has nothing to say: whatever comes ends it (DESIGN §3 "Bytes left over"), but
+ * for what TLS says to itself. */
 static void on_event(struct stream *stream, short what)
 {
     struct conn *conn = of_stream(stream);
@@ -67,10 +81,10 @@ static void on_event(struct stream *stream, short what)
     loop_enter(loop);
     if (conn->exchange) {
         /* What this turn's wait found was there before the request that this turn sent. */
-        if (conn->taken_turn == loop->turn && (what & (EV_READ | EV_CLOSED)))
+        if (conn->taken_turn == loop->turn && (what & (EV_READ | EV_CLOSED)) && !is_silent(conn))
             conn->unasked = true;
         exchange_event(conn->exchange, EVENT_SERVER);
-    } else if (what & (EV_READ | EV_CLOSED))
+    } else if (what & (EV_READ | EV_CLOSED) && !is_silent(conn))
         conn_close(conn);
 }
 
@@ -94,6 +108,17 @@ struct conn *conn_take(struct server *server, uint64_t fresh_ms)
     conn->used = true;
     guard_init(&conn->guard, GUARD_RESPONSE);
     return conn;
+}
+
+/* On failure the stream is closed. */
+static int secure(struct conn *conn, struct server *server)
+{
+    struct ssl_st *ssl =
+        tls_client_open(server->upstream->tls, server->member->host, &server->session);
+    int error = stream_secure(&conn->stream, ssl);
+    if (error)
+        stream_close(&conn->stream);
+    return error;
 }
 
 struct conn *conn_open(struct server *server, int *error)
@@ -121,8 +146,10 @@ struct conn *conn_open(struct server *server, int *error)
         free(conn);
         return NULL;
     }
-    conn->connecting = result < 0;
+    conn->connecting = result < 0 || server->member->tls;
     *error = stream_open(&conn->stream, loop->base, fd, on_event);
+    if (!*error && server->member->tls)
+        *error = secure(conn, server);
     if (*error) {
         free(conn);
         return NULL;
@@ -134,19 +161,6 @@ struct conn *conn_open(struct server *server, int *error)
     guard_init(&conn->guard, GUARD_RESPONSE);
     count(&loop->counters.upstream_connections);
     return conn;
-}
-
-/* Whether the server has said all it had to say. Where the last read left that open (it filled its
- * space to the byte), the socket is asked: bytes left over would answer somebody else's request. */
-static bool is_silent(struct conn *conn)
-{
-    struct stream *stream = &conn->stream;
-    if (stream->closing || stream->ended || !inbox_is_empty(&conn->inbox))
-        return false;
-    if (stream->readable && !stream_is_drained(stream))
-        return false;
-    stream->readable = false;
-    return true;
 }
 
 /* A server that closes after so many idle seconds must not be raced to it (DESIGN §1). */

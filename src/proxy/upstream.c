@@ -19,6 +19,7 @@ static void server_release(struct server *server)
     if (--server->uses)
         return;
     member_unref(server->member);
+    tls_session_forget(&server->session);
     free(server);
 }
 
@@ -115,6 +116,7 @@ struct upstream *upstream_create(struct loop *loop, const struct upstream_spec *
     *upstream = (struct upstream){
         .loop = loop,
         .group = fleet_group(loop->fleet, spec),
+        .tls = tls_client_ref(spec->tls),
         .fingerprint = spec->fingerprint,
         .idle_timeout_ms = spec->idle_timeout_ms,
         .max_age_ms = spec->max_age_ms,
@@ -138,6 +140,7 @@ void upstream_drop(struct upstream *upstream)
     release_list(upstream->servers, upstream->n_servers);
     if (upstream->group)
         group_unref(upstream->group);
+    tls_client_unref(upstream->tls);
     free(upstream);
 }
 

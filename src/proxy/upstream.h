@@ -1,6 +1,7 @@
 /* An upstream as one loop sees it: its servers now, kept in step with the group that all share. */
 #pragma once
 #include "corsd/proxy/fleet.h"
+#include "corsd/tls/context.h"
 #include "loop_state.h"
 
 struct conn;
@@ -13,11 +14,13 @@ struct server { /* one of an upstream's */
     size_t uses;           /* the upstream's list, each conn, each exchange */
     bool current;          /* in the upstream's list */
     unsigned weight;
+    struct tls_session session; /* the last one with it */
 };
 
 struct upstream {
     struct loop *loop;
     struct group *group; /* with a reference */
+    struct tls_client *tls; /* of https:// servers; NULL where there are none; a reference */
     uint64_t fingerprint, idle_timeout_ms, max_age_ms, max_idle;
     uint64_t generation; /* of the roster that `servers` follows */
     struct server **servers;

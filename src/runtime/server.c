@@ -18,7 +18,7 @@
 #include "worker.h"
 
 enum phase { RUNNING, DELAYED /* drain_delay runs */, DRAINING, ENDED };
-enum { POLL_MS = 20 };
+enum { POLL_MS = 20, AGAIN_MS = 1000, AGAIN_MAX_MS = 32000 };
 
 struct server {
     struct log log;
@@ -26,6 +26,9 @@ struct server {
     struct fleet *fleet;
     struct keeper *keeper;
     struct plan *plan;   /* in force, with a reference */
+    struct tls_tickets *tickets; /* NULL: out of memory, clients just do not resume */
+    uint64_t again_ms; /* when certificates that could not be read are; 0: there are none */
+    uint64_t delay_ms; /* until then, doubled each time */
     unsigned workers;    /* as the plan that corsd started with said: 0 is auto */
     const struct config_source *source;
     struct passed_sockets passed;
@@ -96,12 +99,58 @@ static void say_diagnostics(const struct log *log, const struct diagnostics *dia
     }
 }
 
+static bool has_stale(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n_listeners; i++)
+        if (plan->listeners[i].tls && tls_server_is_stale(plan->listeners[i].tls))
+            return true;
+    return false;
+}
+
+static void wait_for_files(struct server *server, uint64_t delay_ms)
+{
+    server->delay_ms = delay_ms < AGAIN_MAX_MS ? delay_ms : AGAIN_MAX_MS;
+    server->again_ms = timer_now_ms() + server->delay_ms;
+}
+
+/* Before the workers see the plan. Tickets go on over a reload. */
+static void take_certificates(struct server *server, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n_listeners; i++)
+        if (plan->listeners[i].tls)
+            tls_server_use_tickets(plan->listeners[i].tls, server->tickets);
+    server->again_ms = 0;
+    if (has_stale(plan))
+        wait_for_files(server, AGAIN_MS);
+}
+
+/* Certificates whose files could not be used when they were read last. */
+static void try_certificates(struct server *server)
+{
+    bool all = true;
+    for (size_t i = 0; i < server->plan->n_listeners; i++) {
+        const struct listener_spec *spec = &server->plan->listeners[i];
+        if (!spec->tls || !tls_server_is_stale(spec->tls))
+            continue;
+        bool good = tls_server_try_again(spec->tls);
+        if (good)
+            log_line(&server->log, LOG_INFO, "listener %.*s: the new certificates are in use",
+                     STR_ARG(spec->text));
+        all = all && good;
+    }
+    server->again_ms = 0;
+    if (!all)
+        wait_for_files(server, server->delay_ms * 2);
+}
+
 /* NULL: the log says why not. */
 static struct plan *load(struct server *server)
 {
     struct diagnostics diagnostics;
+    struct config_source source = *server->source;
     diagnostics_init(&diagnostics);
-    struct plan *plan = config_load(server->source, &diagnostics);
+    source.before = server->plan;
+    struct plan *plan = config_load(&source, &diagnostics);
     say_diagnostics(&server->log, &diagnostics);
     diagnostics_finish(&diagnostics);
     return plan;
@@ -129,6 +178,7 @@ static bool prepare(struct server *server, const struct plan *plan, struct log *
 static void put_in_force(struct server *server, struct plan *plan)
 {
     listening_settle(server->listening);
+    take_certificates(server, plan);
     for (unsigned i = 0; i < server->n_workers; i++)
         if (!tell_worker(server, i, plan))
             log_line(&server->log, LOG_ERROR,
@@ -209,6 +259,8 @@ static void obey(struct server *server, int number)
 static void pass_time(struct server *server)
 {
     uint64_t now = timer_now_ms();
+    if (server->again_ms && now >= server->again_ms)
+        try_certificates(server);
     if (server->phase == DELAYED && now >= server->phase_ms)
         begin_drain(server);
     else if (server->phase == DRAINING && now >= server->phase_ms) {
@@ -281,6 +333,8 @@ static int run(struct server *server, void (*on_ready)(void *), void *ctx)
     server->crowd = crowd_create();
     server->fleet = fleet_create(&server->log);
     server->keeper = server->fleet ? keeper_create(&server->log, server->fleet) : NULL;
+    server->tickets = tls_tickets_create();
+    take_certificates(server, server->plan);
     if (server->signals < 0 || !server->crowd || !server->keeper || !open_listeners(server))
         return 1;
     if (!start_workers(server) || !keeper_take_plan(server->keeper, server->plan)) {
@@ -318,6 +372,7 @@ int server_run(struct plan *plan, const struct config_source *source, void (*on_
     passed_finish(&server.passed);
     crowd_destroy(server.crowd);
     fleet_destroy(server.fleet);
+    tls_tickets_destroy(server.tickets);
     if (server.signals >= 0)
         close(server.signals);
     log_close(&server.log);

@@ -645,6 +645,9 @@ class Backend:
         self.listener.listen(1024)
         threading.Thread(target=self.accept, daemon=True).start()
 
+    def connection(self, sock, number):
+        return Connection(self, sock, number)
+
     def accept(self):
         while True:
             try:
@@ -653,7 +656,7 @@ class Backend:
                 return
             with self.condition:
                 self.count += 1
-                conn = Connection(self, sock, self.count)
+                conn = self.connection(sock, self.count)
                 self.open.append(conn)
                 self.episode.touched += 1
                 self.condition.notify_all()

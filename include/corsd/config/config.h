@@ -16,6 +16,9 @@ struct config_source {
     const char *const *settings;
     size_t n_settings;
     bool strict; /* a warning is an error */
+    /* The plan in force, or NULL: where a certificate cannot be read now, the one from there goes
+     * on, and a warning says so. */
+    const struct plan *before;
 };
 
 /* Reads, checks and compiles. NULL where there was an error; `diagnostics` holds every fault and

@@ -4,12 +4,17 @@
 #include "corsd/config/diagnostic.h"
 #include "corsd/plan/place.h"
 
+struct plan;
+struct plan_file;
+
 struct reading {
     struct arena *arena;             /* the plan's: what lives as long as it does */
     struct arena scratch;            /* what goes when the reading ends */
     struct diagnostics *diagnostics; /* the caller's */
     struct str folder;               /* of the configuration: file names in it start from there */
     bool has_file;                   /* else hints name flags */
+    const struct plan *before;       /* in force until now, or NULL */
+    struct plan_file *files;         /* what was read beside the configuration */
     struct {
         const struct place_file *file;
         unsigned line;
@@ -28,6 +33,9 @@ bool is_heard(const struct reading *reading);
 /* Cleared memory that lives as long as the plan; NULL and out_of_memory. */
 MUST_USE void *take(struct reading *reading, size_t size);
 MUST_USE struct str keep(struct reading *reading, struct str text); /* a copy; p NULL likewise */
+/* The plan is to know that it rests on this file. */
+void rest_on(struct reading *reading, struct str path);
+
 /* printf into `size` bytes, cut where they end; returns out. For hints. */
 char *phrase(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -19,9 +19,20 @@ struct written_pair { /* an item of a map of texts */
     struct spec_text name, value;
 };
 
+struct written_certificate { /* of TLS */
+    struct spec_text cert, key;
+};
+
 struct written_listen {
     struct spec_text address;
     struct number mode, proxy_protocol;
+    struct items tls; /* struct written_certificate */
+};
+
+struct written_trust { /* tls of an upstream */
+    struct number verify;
+    struct spec_text ca, server_name, cert, key;
+    const struct node *at;
 };
 
 struct written_upstream {
@@ -29,6 +40,7 @@ struct written_upstream {
     struct spec_text url, host, origin;
     struct number connect_timeout, response_timeout, idle_timeout, max_idle, max_age;
     struct number accept_bare_lf;
+    struct written_trust tls;
     const struct node *at;
 };
 

@@ -10,6 +10,7 @@
     CAUSE(BAD_START_LINE, "bad_start_line", 400, "the request line is malformed")                  \
     CAUSE(BAD_VERSION, "bad_version", 400, "only HTTP/1.1 and HTTP/1.0 are spoken here")           \
     CAUSE(TLS_ON_PLAIN, "tls_on_plain", 400, "TLS was spoken to a port without TLS")               \
+    CAUSE(PLAIN_ON_TLS, "plain_on_tls", 400, "plain HTTP was spoken to a TLS port")                \
     CAUSE(HTTP2_PREFACE, "http2_preface", 400, "HTTP/2 was spoken to a port that speaks HTTP/1.1") \
     CAUSE(BAD_LINE_END, "bad_line_end", 400, "a line of the head does not end in CRLF")            \
     CAUSE(BAD_FIELD_NAME, "bad_field_name", 400, "a header name has a byte that is not allowed")   \
@@ -43,6 +44,23 @@
     CAUSE(UPSTREAM_REFUSED, "upstream_refused", 502, "the backend refused the connection")         \
     CAUSE(UPSTREAM_CONNECT_TIMEOUT, "upstream_connect_timeout", 504,                               \
           "the backend did not accept a connection in time")                                       \
+    CAUSE(UPSTREAM_TLS_GARBAGE, "upstream_tls_garbage", 502, "the backend does not speak TLS")     \
+    CAUSE(UPSTREAM_TLS_CUT, "upstream_tls_cut", 502,                                               \
+          "the backend ended the connection within the TLS handshake")                             \
+    CAUSE(UPSTREAM_TLS_VERSION, "upstream_tls_version", 502,                                       \
+          "the backend speaks no version of TLS from 1.2 on")                                      \
+    CAUSE(UPSTREAM_TLS_REFUSED, "upstream_tls_refused", 502,                                       \
+          "the backend refused the TLS handshake")                                                 \
+    CAUSE(UPSTREAM_TLS_EXPIRED, "upstream_tls_expired", 502,                                       \
+          "the backend's certificate has expired or is not valid yet")                             \
+    CAUSE(UPSTREAM_TLS_NAME, "upstream_tls_name", 502,                                             \
+          "the backend's certificate is for another name")                                         \
+    CAUSE(UPSTREAM_TLS_ISSUER, "upstream_tls_issuer", 502,                                         \
+          "the backend's certificate is of an unknown issuer")                                     \
+    CAUSE(UPSTREAM_TLS_CERTIFICATE, "upstream_tls_certificate", 502,                               \
+          "the backend's certificate cannot be trusted")                                           \
+    CAUSE(UPSTREAM_TLS_CLIENT, "upstream_tls_client", 502,                                         \
+          "the backend demands a client certificate that it accepts")                              \
     CAUSE(UPSTREAM_TIMEOUT, "upstream_timeout", 504, "the backend did not answer in time")         \
     CAUSE(UPSTREAM_CLOSED, "upstream_closed", 502, "the backend closed without an answer")         \
     CAUSE(UPSTREAM_RESET, "upstream_reset", 502, "the connection to the backend was lost")         \
@@ -69,6 +87,7 @@
     CAUSE(DRAINING, "draining", 503, "the proxy is shutting down")                                 \
     /* ends that are nobody's fault, or the client's */                                            \
     CAUSE(CLIENT_GONE, "client_gone", 0, "the client went away")                                   \
+    CAUSE(CLIENT_TLS, "client_tls", 0, "the client's TLS handshake failed or took too long")       \
     CAUSE(CLIENT_STALLED, "client_stalled", 0, "the client read too slowly")                       \
     CAUSE(CLIENT_IDLE, "client_idle", 0, "the client's connection was idle too long")              \
     CAUSE(TUNNEL_ENDED, "tunnel_ended", 0, "the tunnel ended")                                     \

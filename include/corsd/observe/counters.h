@@ -3,7 +3,7 @@
 #pragma once
 #include <stdint.h>
 
-enum { COUNTED_CAUSES = 64, COUNTED_KINDS = 4, COUNTED_REASONS = 32 };
+enum { COUNTED_CAUSES = 96, COUNTED_KINDS = 4, COUNTED_REASONS = 32 };
 
 struct counters {
     uint64_t connections, connections_open;

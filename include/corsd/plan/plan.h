@@ -6,16 +6,17 @@
 #include "corsd/base/arena.h"
 #include "corsd/base/level.h"
 #include "corsd/cors/policy.h"
+#include "corsd/tls/context.h"
 
 struct listener_spec {
     struct str text; /* as written, for log and messages */
     struct address address; /* family AF_UNSPEC where it is passed */
     bool passed;            /* by systemd; one of that name, or all that no other listener names */
     struct str passed_name;
-    bool tls;
     bool has_mode;
     unsigned mode; /* of a unix socket's file, e.g. 0660 */
     bool proxy_protocol; /* connections begin with a PROXY header */
+    struct tls_server *tls; /* NULL: plain; a reference */
     const void *place;
 };
 
@@ -47,6 +48,7 @@ struct upstream_spec {
     uint64_t max_age_ms;
     uint64_t max_idle; /* pooled connections a worker */
     bool accept_bare_lf;
+    struct tls_client *tls; /* of https:// servers; NULL where there are none; a reference */
     uint64_t fingerprint; /* equal for upstreams that mean the same: pools survive a reload */
 };
 
@@ -92,6 +94,11 @@ enum forwarded { FORWARDED_X, FORWARDED_RFC7239, FORWARDED_BOTH, FORWARDED_OFF }
 struct route_table;
 struct written;
 
+struct plan_file { /* one that was read for the plan, beside the configuration itself */
+    struct plan_file *next;
+    struct str path;
+};
+
 struct plan {
     struct listener_spec *listeners;
     size_t n_listeners;
@@ -117,6 +124,7 @@ struct plan {
     struct log_spec log;
     const struct written *written; /* config/'s: what was written, for `corsd show` */
     struct str file;    /* the configuration's path, or empty */
+    struct plan_file *files;
     struct arena arena; /* holds everything above but the policies */
     int refs;           /* atomic */
 };
