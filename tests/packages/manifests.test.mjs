@@ -75,7 +75,8 @@ test('the validator finds what is wrong', async () => {
 });
 
 test('compose/compose.yaml is valid', () => {
-  const { $schema: _, id: __, ...schema } = composeSchema; // names of an older draft
+  const schema = JSON.parse(JSON.stringify({ ...composeSchema, $schema: undefined }),
+    (key, value) => (key === 'id' && typeof value === 'string' ? undefined : value)); // an older draft's $id
   const valid = new Ajv({ strict: false, validateFormats: false }).compile(schema);
   const compose = parse(read('compose/compose.yaml'));
   assert(valid(compose), JSON.stringify(valid.errors));
