@@ -143,7 +143,7 @@ static size_t write_utf8(char *out, uint32_t c)
  * used behind "\u"; 0: a fault. */
 static size_t read_unicode(struct str text, uint32_t *out)
 {
-    uint32_t first, second;
+    uint32_t first = 0, second = 0;
     if (!read_hex(text, &first))
         return 0;
     *out = first;
@@ -162,7 +162,7 @@ static size_t read_unicode(struct str text, uint32_t *out)
 static size_t read_escape(struct str text, char *out, size_t *written)
 {
     static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
-    uint32_t c;
+    uint32_t c = 0;
     if (!text.n)
         return 0;
     const char *at = memchr(letters, text.p[0], sizeof letters - 1);
@@ -174,8 +174,10 @@ static size_t read_escape(struct str text, char *out, size_t *written)
     if (text.p[0] != 'u')
         return 0;
     size_t used = read_unicode(str_from(text, 1), &c);
+    if (!used)
+        return 0;
     *written = write_utf8(out, c);
-    return used ? used + 1 : 0;
+    return used + 1;
 }
 
 static bool decode(struct json_reader *reader, struct str raw, struct str *out)
