@@ -120,12 +120,17 @@ static bool is_shown(const struct key *key, const void *owner)
     return !key->unbuilt && key->type && is_there(key, (const char *)owner + key->into);
 }
 
+/* Something that stands in it, and what must stand there. */
 static bool has_any(const struct key *section, const void *owner)
 {
-    for (const struct key *key = section->keys; key->name; key++)
-        if (is_shown(key, owner))
-            return true;
-    return false;
+    bool any = false;
+    for (const struct key *key = section->keys; key->name; key++) {
+        bool shown = is_shown(key, owner);
+        if (key->required && !shown)
+            return false;
+        any = any || shown;
+    }
+    return any;
 }
 
 /* A section that can be written as the value of its first key: nobody wrote another one. */

@@ -80,30 +80,93 @@ static const struct key trust_keys[] = {
     END,
 };
 #undef OWNER
+#define OWNER written_server
+static const struct key server_keys[] = {
+    {.name = "url", .type = &url_type, INTO(url), .required = true,
+     .example = "http://10.0.0.1:80", .also = "address host target server uri",
+     .doc = "Where the server listens, as url of upstreams."},
+    {.name = "weight", .type = &number_type, INTO(weight), .fallback = "1", .max = 1000,
+     .example = "2",
+     .doc = "Its share of the requests, beside the weights of the others; 0: none."},
+    END,
+};
+#undef OWNER
+static const struct key server_item = {
+    .name = "a server", .type = &section_type, .keys = server_keys, .title = "servers",
+    .hint = "write http://10.0.0.1:80, or {url: http://10.0.0.1:80, weight: 2}",
+    .doc = "Each item of servers is a URL alone, or a map of these keys.",
+    .size = sizeof(struct written_server), .shorthand = true};
+
+#define OWNER written_health
+static const struct key health_keys[] = {
+    {.name = "path", .type = &target_type, INTO(path), .required = true, .example = "/healthz",
+     .also = "url uri",
+     .doc = "What is asked for by GET, with its query. 2xx and 3xx are good answers."},
+    {.name = "interval", .type = &duration_type, INTO(interval), .fallback = "5s", .min = 10,
+     .max = LONGEST, .example = "2s", .doc = "From one check of a server to the next."},
+    {.name = "timeout", .type = &duration_type, INTO(timeout), .fallback = "2s", .min = 10,
+     .max = LONGEST, .example = "1s", .doc = "How long a good answer may take, connecting included."},
+    {.name = "rise", .type = &number_type, INTO(rise), .fallback = "2", .min = 1, .max = 1000,
+     .example = "1", .doc = "Good checks in a row that bring a server back."},
+    {.name = "fall", .type = &number_type, INTO(fall), .fallback = "3", .min = 1, .max = 1000,
+     .example = "2", .doc = "Failed checks in a row that take a server out."},
+    END,
+};
+#undef OWNER
+
+#define OWNER written_queue
+static const struct key queue_keys[] = {
+    {.name = "size", .type = &number_type, INTO(size), .fallback = "0", .max = 1000000,
+     .example = "100", .also = "length max",
+     .doc = "Requests that may wait at once, over all workers."},
+    {.name = "timeout", .type = &duration_type, INTO(timeout), .fallback = "1s", .min = 1,
+     .max = LONGEST, .example = "2s", .doc = "How long one may wait."},
+    END,
+};
+#undef OWNER
+
 #define OWNER written_upstream
 static const struct key upstream_keys[] = {
-    {.name = "url", .type = &url_type, INTO(url), .required = true,
+    {.name = "url", .type = &url_type, INTO(url),
      .example = "http://127.0.0.1:3000", .also = "address host target server uri",
      .doc = "Where the backend listens: http://HOST:PORT, https://HOST:PORT, or http+unix:PATH for a "
-            "unix socket. "
-            "No path: what a request asks for is passed on as it came."},
-    {.name = "servers", .unbuilt = true, .also = "targets hosts backends",
-     .doc = "Several servers instead of url, balanced."},
-    {.name = "balance", .type = &choice_type, .unbuilt = true,
+            "unix socket. No path: what a request asks for is passed on as it came. This or servers is "
+            "required."},
+    {.name = "servers", .type = &list_type, INTO(servers), .item = &server_item,
+     .example = "[\"http://10.0.0.1:80\", {url: \"http://10.0.0.2:80\", weight: 2}]",
+     .also = "targets hosts backends urls",
+     .doc = "Several servers instead of url, among which requests are balanced: URLs, or maps of "
+            "url and weight."},
+    {.name = "balance", .type = &choice_type, INTO(balance),
      .choices = "round_robin least_connections", .fallback = "round_robin",
-     .doc = "How a server is chosen among several."},
-    {.name = "health", .unbuilt = true, .also = "health_check healthcheck",
-     .doc = "Active checks: {path, interval, timeout, rise, fall}."},
-    {.name = "max_fails", .type = &number_type, .unbuilt = true, .fallback = "3",
-     .doc = "Consecutive failures that take a server out for fail_timeout."},
-    {.name = "fail_timeout", .type = &duration_type, .unbuilt = true, .fallback = "10s",
-     .doc = "How long a failed server stays out."},
-    {.name = "slow_start", .type = &duration_type, .unbuilt = true, .fallback = "0s",
-     .doc = "How long a server that came back is spared."},
-    {.name = "max_connections", .type = &number_type, .unbuilt = true, .fallback = "0",
-     .doc = "Connections to a server, over all workers; 0: no limit."},
-    {.name = "queue", .unbuilt = true,
-     .doc = "Requests that may wait for a connection: {size, timeout}."},
+     .example = "least_connections", .also = "lb algorithm strategy load_balancing lb_policy",
+     .doc = "How a server is chosen among several: in turn, or the one with the fewest requests "
+            "under way over all workers; by weight either way."},
+    {.name = "health", .type = &section_type, INTO(health), .keys = health_keys,
+     .example = "{path: /healthz}",
+     .also = "health_check healthcheck check",
+     .doc = "Active checks: corsd asks each server for a path and takes those out that do not "
+            "answer well. Absent: none."},
+    {.name = "max_fails", .type = &number_type, INTO(max_fails), .fallback = "3", .max = 1000000,
+     .example = "5",
+     .doc = "Failed requests in a row that take a server out for fail_timeout; 0: none does. A "
+            "refused, reset or late connection, an answer that is not HTTP or is cut short, and "
+            "500, 502, 503 and 504 are failures. A server that has no other beside it is never "
+            "taken out."},
+    {.name = "fail_timeout", .type = &duration_type, INTO(fail_timeout), .fallback = "10s",
+     .min = 1, .max = LONGEST, .example = "30s",
+     .doc = "How long a failed server stays out. Then one request tries it: a good answer brings "
+            "it back."},
+    {.name = "slow_start", .type = &duration_type, INTO(slow_start), .fallback = "0s",
+     .max = LONGEST, .example = "30s",
+     .doc = "How long the share of a server that came back grows to what its weight says."},
+    {.name = "max_connections", .type = &number_type, INTO(max_connections), .fallback = "0",
+     .max = 10000000, .example = "100", .also = "max_conns maxconn",
+     .doc = "Connections to a server, over all workers, pooled ones included; 0: no limit."},
+    {.name = "queue", .type = &section_type, INTO(queue), .keys = queue_keys,
+     .example = "{size: 100, timeout: 2s}", .also = "max_pending",
+     .doc = "Requests that may wait while every server is at max_connections. Beyond, or too "
+            "late, they get a 503."},
     {.name = "host", .type = &text_type, INTO(host), .fallback = "keep", .example = "upstream",
      .also = "host_header preserve_host proxy_set_header",
      .doc = "The Host header sent upstream: keep what the client sent, upstream for the url's own "
@@ -144,6 +207,7 @@ static const struct key upstream_keys[] = {
 const struct key upstream_item = {.name = "an upstream", .type = &section_type,
                                   .title = "upstreams",
                                   .hint = "write {url: http://127.0.0.1:3000}",
+                                  .one_of = "url servers",
                                   .doc = "Each name of upstreams holds these keys.",
                                          .keys = upstream_keys,
                                          .size = sizeof(struct written_upstream),
@@ -506,6 +570,10 @@ static const struct key trust_table = {.name = "tls", .keys = trust_keys,
                                        .title = "tls of upstreams",
                                        .doc = "Below tls of an upstream.",
                                        .at = offsetof(struct written_trust, at)};
+static const struct key health_table = {.name = "health", .keys = health_keys, .title = "health",
+                                        .doc = "Below health of an upstream."};
+static const struct key queue_table = {.name = "queue", .keys = queue_keys, .title = "queue",
+                                       .doc = "Below queue of an upstream."};
 static const struct key limits_table = {.name = "limits", .keys = limits_keys, .title = "limits",
                                         .doc = "Below limits."};
 static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_keys,
@@ -519,6 +587,9 @@ const struct key *const key_tables[] = {
     &pair_item,
 #endif
     &upstream_item,
+    &server_item,
+    &health_table,
+    &queue_table,
 #if CORSD_TLS
     &trust_table,
 #endif

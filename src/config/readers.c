@@ -480,6 +480,8 @@ const struct value_type upstream_type = {"a URL or a name of upstreams", SHAPE_T
                                          "^(" NAME "|" URL_PATTERN ")$"};
 const struct value_type host_type = {"a host name", SHAPE_TEXT, read_text, "^([^/:@]+|\\[.*\\])$"};
 const struct value_type path_type = {"a path such as /api", SHAPE_TEXT, read_text, "^/[^?#*;]*$"};
+const struct value_type target_type = {"a path such as /healthz", SHAPE_TEXT, read_text,
+                                       "^/[!-\"$-~]*$"};
 const struct value_type origins_type = {"a list of origins", SHAPE_TEXTS, read_texts, NULL};
 const struct value_type methods_type = {"a list of methods", SHAPE_TEXTS, read_texts, TOKEN};
 const struct value_type headers_type = {"a list of header names", SHAPE_TEXTS, read_texts, TOKEN};

@@ -192,7 +192,8 @@ bool read_section(struct reading *reading, const struct key *section, const stru
     if (section->shorthand && node->kind == NODE_SCALAR && !node->text.n)
         return value_is_empty(reading, section, node);
     if (section->shorthand && node->kind == NODE_SCALAR && !node_is_null(node))
-        return section->keys->type->read(reading, section->keys, node,
+        return read_absent(reading, section, NULL, owner) &&
+               section->keys->type->read(reading, section->keys, node,
                                          (char *)owner + section->keys->into);
     if (node->kind != NODE_MAP)
         return wrong_kind(reading, section, node, NULL);

@@ -1,6 +1,7 @@
 /* upstreams, and URLs that stand where a name of one could. */
 #include "compiler.h"
 #include "corsd/base/hash.h"
+#include "corsd/config/keys.h"
 #include "corsd/config/readers.h"
 #include "corsd/cors/origin.h"
 #include "corsd/http/target.h"
@@ -222,12 +223,18 @@ static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t n)
 
 static uint64_t fingerprint(const struct upstream_spec *spec)
 {
-    const uint64_t numbers[] = {spec->connect_timeout_ms, spec->response_timeout_ms,
-                                spec->idle_timeout_ms,    spec->max_age_ms,
-                                spec->max_idle,           spec->accept_bare_lf,
-                                spec->host_mode,          spec->n_servers};
+    const uint64_t numbers[] = {
+        spec->connect_timeout_ms, spec->response_timeout_ms, spec->idle_timeout_ms,
+        spec->max_age_ms,         spec->max_idle,            spec->accept_bare_lf,
+        spec->host_mode,          spec->n_servers,           spec->balance,
+        spec->max_fails,          spec->fail_timeout_ms,     spec->slow_start_ms,
+        spec->max_connections,    spec->queue_size,          spec->queue_timeout_ms,
+        spec->health.interval_ms, spec->health.timeout_ms,   spec->health.rise,
+        spec->health.fall,
+    };
     uint64_t hash = add_bytes(HASH_START, numbers, sizeof numbers);
     hash = hash_byte(hash_add(hash, spec->name), 0);
+    hash = hash_byte(hash_add(hash, spec->health.path), 0);
     hash = add_bytes(hash, spec->host_name.p, spec->host_name.n);
     if (spec->tls) {
         uint64_t tls = tls_client_fingerprint(spec->tls);
@@ -308,43 +315,145 @@ static void read_origin_mode(struct reading *reading, const struct spec_text *or
     spec->origin = origin->text;
 }
 
+/* A server's URL; false where something was reported. */
+static bool read_server(struct compiler *compiler, const struct spec_text *url, unsigned weight,
+                        struct server_spec *out)
+{
+    if (!parse_url(compiler->reading, url, out))
+        return false;
+    out->weight = weight;
+    if (out->has_address && is_ourselves(compiler->plan, &out->address)) {
+        fault(compiler->reading, url->place, "give corsd and the backend different ports",
+              "corsd would talk to itself: it listens on %.*s", EXCERPT_ARG(out->authority));
+        return false;
+    }
+    return true;
+}
+
+static bool is_listed(const struct upstream_spec *spec, const struct server_spec *server)
+{
+    for (size_t i = 0; i < spec->n_servers; i++)
+        if (str_eq(spec->servers[i].url, server->url))
+            return true;
+    return false;
+}
+
+static bool check_server(struct reading *reading, const struct upstream_spec *spec,
+                         const struct spec_text *url, const struct server_spec *server)
+{
+    if (is_listed(spec, server)) {
+        fault(reading, url->place, "for a larger share give it a weight",
+              "%.*s stands twice in servers", EXCERPT_ARG(server->url));
+        return false;
+    }
+    if (spec->n_servers && spec->servers->tls != server->tls) {
+        fault(reading, url->place, "make two upstreams of it",
+              "servers of one upstream speak all http:// or all https://");
+        return false;
+    }
+    return true;
+}
+
+/* The servers of the list, all faults in one go. */
+static bool read_servers(struct compiler *compiler, const struct written_upstream *written,
+                         struct upstream_spec *spec)
+{
+    const struct written_server *items = written->servers.first;
+    bool ok = true;
+    unsigned weights = 0;
+    spec->servers = take(compiler->reading, written->servers.n * sizeof *spec->servers);
+    for (size_t i = 0; spec->servers && i < written->servers.n; i++) {
+        struct server_spec *server = &spec->servers[spec->n_servers];
+        weights += (unsigned)items[i].weight.value;
+        if (!items[i].url.place) /* reported when it was read */
+            ok = false;
+        else if (!read_server(compiler, &items[i].url, (unsigned)items[i].weight.value, server) ||
+                 !check_server(compiler->reading, spec, &items[i].url, server)) {
+            *server = (struct server_spec){0};
+            ok = false;
+        } else
+            spec->n_servers++;
+    }
+    if (ok && spec->servers && !weights) {
+        fault(compiler->reading, written->servers.at, "give at least one of them a weight above 0",
+              "every server has the weight 0: no request could be sent anywhere");
+        ok = false;
+    }
+    return ok && spec->servers;
+}
+
+static bool read_url(struct compiler *compiler, const struct spec_text *url,
+                     struct upstream_spec *spec)
+{
+    spec->servers = take(compiler->reading, sizeof *spec->servers);
+    spec->n_servers = 1;
+    return spec->servers && read_server(compiler, url, 1, spec->servers);
+}
+
+/* It is sent as it stands. */
+static void check_health_path(struct reading *reading, const struct spec_text *path)
+{
+    bool good = !path->text.n || path->text.p[0] == '/';
+    for (size_t i = 0; i < path->text.n; i++)
+        good = good && path->text.p[i] > ' ' && path->text.p[i] < 0x7f && path->text.p[i] != '#';
+    if (!good)
+        fault(reading, path->place, "write /healthz", "\"%.*s\" is not a plain path",
+              EXCERPT_ARG(path->text));
+}
+
+static struct health_spec health_of(const struct written_health *written)
+{
+    return (struct health_spec){
+        .path = written->path.text,
+        .interval_ms = written->interval.value,
+        .timeout_ms = written->timeout.value,
+        .rise = (unsigned)written->rise.value,
+        .fall = (unsigned)written->fall.value,
+    };
+}
+
 static struct upstream_spec *add_upstream(struct compiler *compiler, struct str name,
-                                          const struct spec_text *url,
                                           const struct written_upstream *written)
 {
     struct plan *plan = compiler->plan;
     struct upstream_spec *spec = &plan->upstreams[plan->n_upstreams];
-    struct server_spec *server = take(compiler->reading, sizeof *server);
-    if (!server || !parse_url(compiler->reading, url, server))
-        return NULL;
-    if (server->has_address && is_ourselves(plan, &server->address)) {
-        fault(compiler->reading, url->place, "give corsd and the backend different ports",
-              "corsd would talk to itself: it listens on %.*s", EXCERPT_ARG(server->authority));
-        return NULL;
-    }
-    if (plan->n_upstreams >= UINT16_MAX) {
-        fault(compiler->reading, url->place, NULL, "there are more than %d upstreams", UINT16_MAX);
-        return NULL;
-    }
+    const struct node *place = written->url.place ? written->url.place : written->servers.at;
     *spec = (struct upstream_spec){
-        .name = name.n ? name : server->url,
         .index = (uint16_t)plan->n_upstreams,
-        .servers = server,
-        .n_servers = 1,
         .connect_timeout_ms = written->connect_timeout.value,
         .response_timeout_ms = written->response_timeout.value,
         .idle_timeout_ms = written->idle_timeout.value,
         .max_age_ms = written->max_age.value,
         .max_idle = written->max_idle.value,
+        .balance = (enum balance)written->balance.value,
+        .health = health_of(&written->health),
+        .max_fails = (unsigned)written->max_fails.value,
+        .fail_timeout_ms = written->fail_timeout.value,
+        .slow_start_ms = written->slow_start.value,
+        .max_connections = written->max_connections.value,
+        .queue_size = written->queue.size.value,
+        .queue_timeout_ms = written->queue.timeout.value,
         .accept_bare_lf = written->accept_bare_lf.value,
     };
-    if (server->tls)
-        compile_upstream_tls(compiler, &written->tls, url->place, spec);
+    if (!(written->servers.at ? read_servers(compiler, written, spec)
+                              : read_url(compiler, &written->url, spec)))
+        return NULL;
+    if (plan->n_upstreams >= UINT16_MAX) {
+        fault(compiler->reading, place, NULL, "there are more than %d upstreams", UINT16_MAX);
+        return NULL;
+    }
+    if (spec->queue_size && !spec->max_connections)
+        warn(compiler->reading, written->queue.size.at, "set max_connections, or leave queue out",
+             "nothing ever waits in the queue: max_connections is 0");
+    if (spec->servers->tls)
+        compile_upstream_tls(compiler, &written->tls, place, spec);
     else if (written->tls.at)
         warn(compiler->reading, written->tls.at, "write https:// in the url, or delete it",
              "\"tls\" has no effect: the url is http://");
     read_host_mode(compiler->reading, &written->host, spec);
     read_origin_mode(compiler->reading, &written->origin, spec);
+    check_health_path(compiler->reading, &written->health.path);
+    spec->name = name.n ? name : spec->servers->url;
     spec->fingerprint = fingerprint(spec);
     plan->n_upstreams++;
     return spec;
@@ -356,9 +465,24 @@ static const struct upstream_spec *add_url(struct compiler *compiler, const stru
     struct written_upstream defaults = {0};
     if (!read_defaults(compiler->reading, &upstream_item, &defaults))
         return NULL;
-    struct upstream_spec *spec = add_upstream(compiler, (struct str){0}, url, &defaults);
+    defaults.url = *url;
+    struct upstream_spec *spec = add_upstream(compiler, (struct str){0}, &defaults);
     names_add(&compiler->upstreams, url->text, spec);
     return spec;
+}
+
+/* One of url and servers; false where it was reported. */
+static bool has_servers(struct compiler *compiler, const struct written_upstream *written)
+{
+    bool url = written->url.place, servers = written->servers.at;
+    if (url && servers)
+        fault(compiler->reading, written->servers.at, "put the url into the list",
+              "url and servers stand together");
+    else if (!url && !servers && is_missing(&upstream_item, written->at, "url") &&
+             is_missing(&upstream_item, written->at, "servers"))
+        fault(compiler->reading, written->at, "write url: http://127.0.0.1:3000",
+              "\"url\" is missing in an upstream");
+    return url != servers;
 }
 
 bool compile_upstreams(struct compiler *compiler)
@@ -370,9 +494,9 @@ bool compile_upstreams(struct compiler *compiler)
     if (!compiler->plan->upstreams || !names_init(compiler->reading, &compiler->upstreams, max))
         return false;
     for (size_t i = 0; i < written->upstreams.n; i++) {
-        struct upstream_spec *spec = items[i].url.place ? add_upstream(compiler, items[i].name.text,
-                                                                       &items[i].url, &items[i])
-                                                        : NULL;
+        struct upstream_spec *spec = has_servers(compiler, &items[i])
+                                         ? add_upstream(compiler, items[i].name.text, &items[i])
+                                         : NULL;
         names_add(&compiler->upstreams, items[i].name.text, spec);
     }
     return true;

@@ -7,6 +7,7 @@
 #include "corsd/gate/forward.h"
 #include "corsd/http/bare_lf.h"
 #include "corsd/http/edit.h"
+#include "queue.h"
 #include "record.h"
 
 #define BIT(stage) (1u << (stage))
@@ -18,6 +19,7 @@ enum {
      * waits after so long within a message looks again. */
     PROBE_MS = 100,
     FRESH_MS = 2000, /* a request that is not idempotent takes no connection idle longer */
+    QUEUE_POLL_MS = 50, /* a server may come back in without an event: who waits looks so often */
 };
 
 static const struct plan *plan_of(const struct exchange *ex)
@@ -66,12 +68,24 @@ static void leave_server(struct exchange *ex)
     ex->conn = NULL;
 }
 
+/* The attempt on its server is over. */
+static void turn_away(struct exchange *ex)
+{
+    if (!ex->server)
+        return;
+    if (ex->counted)
+        __atomic_fetch_sub(&ex->server->member->requests, 1, __ATOMIC_RELAXED);
+    ex->counted = false;
+    server_drop(ex->server);
+    ex->server = NULL;
+}
+
 static void destroy(struct exchange *ex)
 {
     struct loop *loop = ex->loop;
     leave_server(ex);
-    if (ex->server)
-        server_drop(ex->server);
+    turn_away(ex);
+    queue_leave(ex);
     if (ex->upstream)
         upstream_drop(ex->upstream);
     relay_finish(&ex->up);
@@ -161,10 +175,27 @@ static enum stage answer(struct exchange *ex)
     return answered(ex, write_answer(ex));
 }
 
+/* One failure of the server at most for each attempt. */
+static void blame(struct exchange *ex, struct str why)
+{
+    if (!ex->server || ex->blamed)
+        return;
+    ex->blamed = true;
+    member_failed(ex->upstream->group, ex->server->member, ex->upstream->n_servers < 2, why);
+}
+
+static bool is_servers_fault(enum http_cause cause)
+{
+    return cause >= CAUSE_UPSTREAM_REFUSED && cause < CAUSE_UPSTREAM_NO_ADDRESS;
+}
+
 /* The exchange failed: with an answer where none began, else cut so that the client can see it. */
 static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
 {
     log_failure(ex, cause, error);
+    if (is_servers_fault(cause))
+        blame(ex, http_causes[cause].word);
+    queue_leave(ex);
     leave_server(ex);
     if (ex->answered || !http_causes[cause].status)
         return done(ex, cause,
@@ -215,41 +246,134 @@ static bool is_idempotent(const struct exchange *ex)
     return http_method_is_idempotent((enum http_method)ex->decision.method);
 }
 
+/* Host says the chosen server's own authority, where it says any server's: the head was composed
+ * with another one's. False out of memory. */
+static bool readdress(struct exchange *ex, struct str authority)
+{
+    const struct str line = STR("\r\nHost: ");
+    struct buf *out = &ex->loop->out;
+    size_t at = 0;
+    if (!ex->authority.n || str_eq(ex->authority, authority))
+        return true;
+    while (at < ex->head.n && !str_starts(str_from(ex->head, at), line))
+        at++;
+    buf_clear(out);
+    buf_add(out, str_head(ex->head, at + line.n));
+    buf_add(out, authority);
+    buf_add(out, str_from(ex->head, at + line.n + ex->authority.n));
+    if (out->failed)
+        return false;
+    ex->head = arena_copy(&ex->arena, buf_str(out));
+    ex->authority = arena_copy(&ex->arena, authority);
+    return ex->head.p && ex->authority.p;
+}
+
 /* The server that this attempt is made on. */
 static void turn_to(struct exchange *ex, struct server *server)
 {
-    if (ex->server)
-        server_drop(ex->server);
+    turn_away(ex);
     ex->server = server_use(server);
+    ex->tried |= UINT64_C(1) << server->member->bit;
+    ex->blamed = false;
+    if (ex->upstream->balance == BALANCE_LEAST_CONNECTIONS) {
+        ex->counted = true;
+        __atomic_fetch_add(&server->member->requests, 1, __ATOMIC_RELAXED);
+    }
 }
 
-static enum stage connect_server(struct exchange *ex)
+struct failure { /* of the attempt before; zeroed: none */
+    enum http_cause cause;
+    int error; /* negative errno */
+};
+
+/* A connection to the server that was turned to; NULL: *error says why. */
+static struct conn *take_conn(struct exchange *ex, int *error)
 {
-    int error = 0;
-    if (!ex->upstream->n_servers)
-        return fail(ex, CAUSE_UPSTREAM_NO_ADDRESS, 0);
-    turn_to(ex, ex->upstream->servers[0]);
-    record_asked(ex);
-    relay_begin(&ex->up, ex->decision.body, ex->decision.body.kind, RELAY_ON_SOURCE);
-    ex->up.limit = ex->decision.route->body_size;
-    ex->up.edits = ex->decision.route->request_edits;
-    ex->head_sent = ex->up_broken = false;
-    if (!ex->retried)
-        ex->conn = conn_take(ex->server, is_idempotent(ex) ? 0 : FRESH_MS);
-    if (ex->conn)
+    struct server *server = ex->server;
+    struct conn *conn = ex->retried ? NULL : conn_take(server, is_idempotent(ex) ? 0 : FRESH_MS);
+    if (conn) {
         count(&ex->loop->counters.upstream_reused);
-    else
-        ex->conn = conn_open(ex->server, &error);
-    if (!ex->conn)
-        return fail(ex, cause_of_connect(NULL, -error), -error);
-    ex->conn->exchange = ex;
-    return ex->conn->connecting ? STAGE_CONNECT : STAGE_AWAIT;
+        return conn;
+    }
+    conn = conn_open(server, error);
+    if (!conn && *error == -EBUSY && server->idle)
+        conn_close(server->idle); /* of no use to this request: its place is */
+    return conn;
+}
+
+static enum stage wait_in_queue(struct exchange *ex)
+{
+    if (ex->queued || queue_join(ex))
+        return STAGE_QUEUE;
+    return fail(ex, CAUSE_UPSTREAM_BUSY, 0);
+}
+
+/* Turns to servers until a connection is made or on its way. */
+static enum stage connect_server(struct exchange *ex, struct server *spare, struct failure last)
+{
+    for (;;) {
+        int error = 0;
+        enum http_cause cause = CAUSE_NONE;
+        struct server *server = upstream_choose(ex->upstream, ex->tried, spare, &cause);
+        if (!server && cause == CAUSE_UPSTREAM_BUSY)
+            return wait_in_queue(ex);
+        if (!server && last.cause)
+            return fail(ex, last.cause, -last.error);
+        if (!server) /* CAUSE_NONE: those not tried are gone since it began to wait */
+            return fail(ex, cause ? cause : CAUSE_UPSTREAM_DOWN, 0);
+        turn_to(ex, server);
+        if (!readdress(ex, server->member->authority))
+            return fail(ex, CAUSE_NO_MEMORY, 0);
+        record_asked(ex);
+        relay_begin(&ex->up, ex->decision.body, ex->decision.body.kind, RELAY_ON_SOURCE);
+        ex->up.limit = ex->decision.route->body_size;
+        ex->up.edits = ex->decision.route->request_edits;
+        ex->head_sent = ex->up_broken = false;
+        ex->conn = take_conn(ex, &error);
+        if (ex->conn) {
+            queue_leave(ex);
+            ex->conn->exchange = ex;
+            ex->stage_ms = timer_now_ms();
+            return ex->conn->connecting ? STAGE_CONNECT : STAGE_AWAIT;
+        }
+        if (error == -EBUSY) { /* another loop was faster */
+            ex->tried &= ~(UINT64_C(1) << server->member->bit);
+            return wait_in_queue(ex);
+        }
+        last = (struct failure){cause_of_connect(NULL, -error), error};
+        if (!is_servers_fault(last.cause))
+            return fail(ex, last.cause, -error);
+        blame(ex, http_causes[last.cause].word);
+        count(&ex->loop->counters.failovers);
+    }
+}
+
+/* No connection came to be: on to the next server. */
+static enum stage not_connected(struct exchange *ex, enum http_cause cause, int error)
+{
+    if (!is_servers_fault(cause))
+        return fail(ex, cause, -error);
+    blame(ex, http_causes[cause].word);
+    conn_close(ex->conn);
+    ex->conn = NULL;
+    relay_finish(&ex->up);
+    count(&ex->loop->counters.failovers);
+    return connect_server(ex, NULL, (struct failure){cause, error});
+}
+
+/* Who waits already has the first claim. */
+static enum stage first_server(struct exchange *ex)
+{
+    const struct upstream_spec *spec = ex->decision.route->upstream;
+    if (spec->queue_size && spec->max_connections && queue_has_others(ex->upstream))
+        return wait_in_queue(ex);
+    return connect_server(ex, NULL, (struct failure){0});
 }
 
 static enum stage start_on(struct exchange *ex, enum occasion event)
 {
     (void)event;
-    return ex->decision.kind == DECISION_ANSWER ? answer(ex) : connect_server(ex);
+    return ex->decision.kind == DECISION_ANSWER ? answer(ex) : first_server(ex);
 }
 
 static enum stage answer_on(struct exchange *ex, enum occasion event)
@@ -270,6 +394,19 @@ static bool is_gone(struct exchange *ex, enum occasion event)
     return event == EVENT_CLIENT && unread && stream_probe(&ex->client->stream) < 0;
 }
 
+/* One that ended its side while it waits in vain is not waited for. */
+static bool has_left(struct exchange *ex, enum occasion event)
+{
+    return is_gone(ex, event) || ex->client->stream.closing;
+}
+
+static enum stage queue_on(struct exchange *ex, enum occasion event)
+{
+    if (has_left(ex, event))
+        return client_gone(ex);
+    return queue_is_turn(ex) ? connect_server(ex, NULL, (struct failure){0}) : STAGE_QUEUE;
+}
+
 static enum stage connect_on(struct exchange *ex, enum occasion event)
 {
     if (is_gone(ex, event))
@@ -280,7 +417,7 @@ static enum stage connect_on(struct exchange *ex, enum occasion event)
     if (error == -EAGAIN)
         return STAGE_CONNECT;
     if (error)
-        return fail(ex, cause_of_connect(ex->conn, -error), -error);
+        return not_connected(ex, cause_of_connect(ex->conn, -error), error);
     ex->conn->connecting = false;
     return STAGE_AWAIT;
 }
@@ -321,11 +458,13 @@ static enum stage send_request(struct exchange *ex)
 
 /* --- the response's head ---------------------------------------------------------------------- */
 
-/* Body bytes that left the client's inbox cannot be had again, written or not. */
+/* Body bytes that left the client's inbox cannot be had again, written or not. A connection that was
+ * new is given up for another server only. */
 static bool may_retry(const struct exchange *ex)
 {
-    return ex->conn->used && !ex->retried && !ex->interim && !ex->up.took &&
-           inbox_is_empty(&ex->conn->inbox) && (!ex->up.written || is_idempotent(ex));
+    return (ex->conn->used || ex->upstream->n_servers > 1) && !ex->retried && !ex->interim &&
+           !ex->up.took && inbox_is_empty(&ex->conn->inbox) &&
+           (!ex->up.written || is_idempotent(ex));
 }
 
 /* The connection is of no use before a whole head came. */
@@ -333,12 +472,15 @@ static enum stage retry_or_fail(struct exchange *ex, enum http_cause cause, int 
 {
     if (!may_retry(ex))
         return fail(ex, cause, error);
+    bool stale = ex->conn->used; /* which is nobody's fault */
+    if (!stale)
+        blame(ex, http_causes[cause].word);
     conn_close(ex->conn);
     ex->conn = NULL;
     relay_finish(&ex->up);
     ex->retried = true;
     count(&ex->loop->counters.retries);
-    return connect_server(ex);
+    return connect_server(ex, stale ? ex->server : NULL, (struct failure){cause, -error});
 }
 
 /* The connection ended: n is 0 or a negative errno. */
@@ -382,6 +524,24 @@ static enum stage begin_response(struct exchange *ex)
     return relayed(ex, state);
 }
 
+static bool is_bad(unsigned status)
+{
+    return status == 500 || (status >= 502 && status <= 504);
+}
+
+/* What the status says of the server. A good head brings back one that was out; that its body is
+ * whole counts too, later. */
+static void judge(struct exchange *ex, unsigned status)
+{
+    struct member *member = ex->server->member;
+    char why[] = "status 500";
+    if (is_bad(status)) {
+        why[sizeof why - 2] = (char)('0' + status % 10);
+        blame(ex, (struct str){why, sizeof why - 1});
+    } else if (__atomic_load_n(&member->out_until_ms, __ATOMIC_RELAXED))
+        member_succeeded(ex->upstream->group, member);
+}
+
 /* A whole head came, which takes `raw` bytes of the inbox. STAGE_AWAIT: it was an interim one. */
 static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
 {
@@ -405,6 +565,7 @@ static enum stage take_head(struct exchange *ex, struct str bytes, size_t raw)
     if (final || ex->response.kind == RESPONSE_SWITCH) {
         ex->status = ex->server_status = head.status;
         record_responded(ex);
+        judge(ex, head.status);
     }
     inbox_take(&conn->inbox, raw);
     guard_init(&conn->guard, GUARD_RESPONSE);
@@ -544,6 +705,8 @@ static enum stage finish(struct exchange *ex)
 {
     bool whole = is_sent(ex) && !ex->up_broken;
     bool keeps = ex->response.server_keep_alive && whole && !left_body_unread(ex);
+    if (!ex->blamed)
+        member_succeeded(ex->upstream->group, ex->server->member);
     if (ex->conn && keeps)
         conn_give_back(ex->conn, ex->response.keep_alive_s);
     else if (ex->conn)
@@ -621,6 +784,7 @@ static enum stage begin_tunnel(struct exchange *ex)
     ex->answered = true;
     ex->tunnel_ms = ex->use->plan->timeouts.tunnel;
     count(&ex->loop->counters.tunnels);
+    member_succeeded(ex->upstream->group, ex->server->member);
     relay_begin(&ex->up, endless, BODY_UNTIL_CLOSE, RELAY_STATES);
     relay_begin(&ex->down, endless, BODY_UNTIL_CLOSE, RELAY_STATES);
     ex->up.state = ex->down.state = RELAY_ON_SOURCE;
@@ -696,6 +860,9 @@ static struct deadline deadline_of(const struct exchange *ex)
         return earlier(none,
                        relay_client_deadline(&ex->down, plan->timeouts.body, plan->limits.min_rate),
                        CAUSE_CLIENT_STALLED);
+    case STAGE_QUEUE:
+        return earlier(none, ex->queued_ms + ex->decision.route->upstream->queue_timeout_ms,
+                       CAUSE_UPSTREAM_BUSY);
     case STAGE_CONNECT:
         return earlier(none, ex->stage_ms + ex->decision.route->upstream->connect_timeout_ms,
                        CAUSE_UPSTREAM_CONNECT_TIMEOUT);
@@ -744,6 +911,8 @@ static void arm(struct exchange *ex)
     struct deadline deadline = deadline_of(ex);
     if (wants_probe(ex))
         deadline = earlier(deadline, last_move(ex) + PROBE_MS, CAUSE_NONE);
+    if (ex->stage == STAGE_QUEUE)
+        deadline = earlier(deadline, timer_now_ms() + QUEUE_POLL_MS, CAUSE_NONE);
     if (deadline.at_ms == UINT64_MAX)
         timer_stop(&ex->client->timer);
     else
@@ -776,7 +945,12 @@ static enum stage timed_out(struct exchange *ex)
             return stage;
     }
     if (deadline.at_ms > timer_now_ms())
-        return ex->stage; /* pushed back meanwhile */
+        return ex->stage == STAGE_QUEUE ? queue_on(ex, EVENT_TIMEOUT)
+                                        : ex->stage; /* pushed back meanwhile */
+    if (ex->stage == STAGE_QUEUE)
+        count(&ex->loop->counters.queue_expired);
+    if (ex->stage == STAGE_CONNECT)
+        return not_connected(ex, cause, -ETIMEDOUT);
     if (cause == CAUSE_BODY_TIMEOUT || (cause == CAUSE_CLIENT_STALLED && ex->stage != STAGE_AWAIT))
         cause = pace_cause(ex, cause);
     if (!cause)
@@ -787,7 +961,7 @@ static enum stage timed_out(struct exchange *ex)
 /* --- the machine ------------------------------------------------------------------------------ */
 
 const char *const exchange_stage_names[STAGES] = {
-    "start", "answer", "connect", "await", "relay", "tunnel", "done",
+    "start", "answer", "queue", "connect", "await", "relay", "tunnel", "done",
 };
 
 static const struct {
@@ -795,11 +969,14 @@ static const struct {
     enum stage (*on)(struct exchange *,
                      enum occasion); /* the next stage, or its own: keep waiting */
 } stages[STAGES] = {
-    [STAGE_START] = {BIT(STAGE_ANSWER) | BIT(STAGE_CONNECT) | BIT(STAGE_AWAIT) | BIT(STAGE_DONE),
+    [STAGE_START] = {BIT(STAGE_ANSWER) | BIT(STAGE_QUEUE) | BIT(STAGE_CONNECT) | BIT(STAGE_AWAIT) |
+                         BIT(STAGE_DONE),
                      start_on},
+    [STAGE_QUEUE] = {BIT(STAGE_CONNECT) | BIT(STAGE_AWAIT) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE),
+                     queue_on},
     [STAGE_ANSWER] = {BIT(STAGE_DONE), answer_on},
-    [STAGE_CONNECT] = {BIT(STAGE_AWAIT) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE), connect_on},
-    [STAGE_AWAIT] = {BIT(STAGE_CONNECT) /* a stale connection */ | BIT(STAGE_RELAY) |
+    [STAGE_CONNECT] = {BIT(STAGE_QUEUE) /* on to servers that are full */ | BIT(STAGE_AWAIT) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE), connect_on},
+    [STAGE_AWAIT] = {BIT(STAGE_CONNECT) /* a stale connection */ | BIT(STAGE_QUEUE) | BIT(STAGE_RELAY) |
                          BIT(STAGE_TUNNEL) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE),
                      await_on},
     [STAGE_RELAY] = {BIT(STAGE_DONE), relay_on},
@@ -876,10 +1053,14 @@ static bool compose(struct exchange *ex, struct head *head, const struct peer *p
 {
     struct loop *loop = ex->loop;
     const struct upstream_spec *spec = ex->decision.route->upstream;
+    struct str authority = spec->servers[0].authority;
     ex->upstream = loop->upstreams[spec->index];
     ex->upstream->uses++;
+    if (spec->host_mode == HOST_UPSTREAM ||
+        (spec->host_mode == HOST_KEEP && !ex->decision.host.size))
+        ex->authority = authority;
     buf_clear(&loop->out);
-    gate_forward(&loop->out, gate_of(ex), peer, head, &ex->decision, spec->servers[0].authority,
+    gate_forward(&loop->out, gate_of(ex), peer, head, &ex->decision, authority,
                  ex->wants_access ? &ex->facts.id : NULL);
     if (loop->out.failed)
         return false;

@@ -9,6 +9,7 @@ enum occasion { EVENT_ENTER, EVENT_CLIENT, EVENT_SERVER, EVENT_TIMEOUT, EVENT_AG
 enum stage {
     STAGE_START,   /* decided, nothing sent */
     STAGE_ANSWER,  /* corsd's own answer is being written */
+    STAGE_QUEUE,   /* every server is at max_connections */
     STAGE_CONNECT, /* the connection to the server is being made */
     STAGE_AWAIT,   /* the request is on its way, the response's head is to come */
     STAGE_RELAY,   /* the response's body is on its way, the rest of the request's too */
@@ -34,6 +35,10 @@ struct exchange {
     struct upstream *upstream;  /* NULL: corsd answers itself */
     struct server *server;      /* that was chosen last; NULL: none yet */
     struct plan_use *use;       /* NULL in a tunnel */
+    TAILQ_ENTRY(exchange) in_queue; /* of its upstream, where queued */
+    uint64_t queued_ms;         /* since when it waits there */
+    uint64_t tried;             /* servers, by their members' bits */
+    struct str authority;       /* the server's own that Host says; empty: Host is another's */
     enum stage stage;
     enum http_cause cause;      /* why it ended; CAUSE_NONE: well */
     enum client_end client_end;
@@ -45,6 +50,9 @@ struct exchange {
     bool answered;              /* a final response's head is on its way to the client */
     bool interim;               /* a 1xx came: the server is at work */
     bool continued;             /* 100 was among them: the client's body is to come */
+    bool blamed;                /* a failure of `server` was counted for this attempt */
+    bool counted;               /* in its member's requests */
+    bool queued;
     bool retried, closing;      /* closing: the client's connection ends after the answer */
     bool wants_access;
     unsigned status, server_status;

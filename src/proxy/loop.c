@@ -190,7 +190,7 @@ void loop_refresh(struct loop *loop)
 {
     loop_enter(loop);
     for (size_t i = 0; i < loop->n_upstreams; i++)
-        upstream_refresh(loop->upstreams[i]);
+        upstream_ring(loop->upstreams[i]);
 }
 
 /* --- the clock -------------------------------------------------------------------------------- */
@@ -235,7 +235,8 @@ struct relay_tools loop_tools(struct loop *loop, struct scratch *scratch)
 }
 
 struct loop *loop_create(struct event_base *base, const struct log *log, struct crowd *crowd,
-                         struct fleet *fleet, struct plan *plan, const uint64_t seed[2])
+                         struct fleet *fleet, struct bell *bell, struct plan *plan,
+                         const uint64_t seed[2])
 {
     struct loop *loop = calloc(1, sizeof *loop);
     if (!loop)
@@ -244,6 +245,8 @@ struct loop *loop_create(struct event_base *base, const struct log *log, struct 
     loop->log = log;
     loop->crowd = crowd;
     loop->fleet = fleet;
+    loop->bell = bell;
+    loop->number = fleet_number(fleet);
     loop->access.max = ACCESS_MAX;
     TAILQ_INIT(&loop->waiting);
     loop->from_clients = (struct scratch){malloc(HEAD_BLOCK), HEAD_BLOCK};
@@ -276,6 +279,8 @@ void loop_destroy(struct loop *loop)
     while (loop->clients)
         client_close(loop->clients);
     use_table(loop, NULL, 0);
+    while (loop->leaving)
+        conn_end(loop->leaving);
     loop_enter(loop);
     if (loop->access.n)
         record_flush(loop);
@@ -319,20 +324,17 @@ void loop_drain(struct loop *loop)
 {
     listeners_leave(loop);
     loop->draining = true;
+    for (size_t i = 0; i < loop->n_upstreams; i++)
+        upstream_share(loop->upstreams[i]);
     for (struct client *client = loop->clients, *next; client; client = next) {
         next = client->next;
         drain_client(client);
     }
 }
 
-bool loop_listens(const struct loop *loop)
+bool loop_is_done(const struct loop *loop)
 {
-    return loop->listeners != NULL;
-}
-
-size_t loop_clients(const struct loop *loop)
-{
-    return loop->n_clients;
+    return !loop->listeners && !loop->n_clients && !loop->leaving;
 }
 
 const struct counters *loop_counters(const struct loop *loop)

@@ -32,6 +32,8 @@ struct loop {
     const struct log *log;
     struct crowd *crowd;
     struct fleet *fleet;
+    struct bell *bell;       /* rings this loop */
+    unsigned number;         /* among the fleet's loops */
     struct timers *timers;
     struct gate gate;        /* gate.plan is use->plan */
     struct plan_use *use;    /* of exchanges that begin now */
@@ -48,6 +50,7 @@ struct loop {
     size_t n_clients;
     struct upstream **upstreams; /* by their index in use->plan */
     size_t n_upstreams;
+    struct conn *leaving;    /* servers' ends that are waited for */
     struct exchange *spare;  /* finished ones, to be used again */
     size_t n_spare;
     struct retired *retired;

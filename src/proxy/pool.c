@@ -11,6 +11,11 @@
 
 enum { HINT_MARGIN_MS = 1000 };
 
+enum {
+    LEAVING_MS = 1000,       /* how long a server's end is waited for */
+    LEAVING_MAX = 256 * 1024, /* and how much it may still say in one turn */
+};
+
 static struct conn *of_stream(struct stream *stream)
 {
     return OWNER_OF(stream, struct conn, stream);
@@ -23,7 +28,16 @@ static void release(struct retired *retired)
     free(conn);
 }
 
-static void unpool(struct conn *conn)
+static void put_first(struct conn **list, struct conn *conn)
+{
+    conn->next = *list;
+    conn->before = list;
+    if (conn->next)
+        conn->next->before = &conn->next;
+    *list = conn;
+}
+
+static void take_out(struct conn *conn)
 {
     if (!conn->before)
         return;
@@ -31,14 +45,41 @@ static void unpool(struct conn *conn)
     if (conn->next)
         conn->next->before = conn->before;
     conn->before = NULL;
+}
+
+static void count_idle(const struct server *server, int64_t more)
+{
+    if (server->member->most)
+        __atomic_fetch_add(&server->member->idle, (uint64_t)more, __ATOMIC_SEQ_CST);
+}
+
+static void pool(struct conn *conn)
+{
+    put_first(&conn->server->idle, conn);
+    conn->pooled = true;
+    conn->server->n_idle++;
+    count_idle(conn->server, 1);
+}
+
+static void unpool(struct conn *conn)
+{
+    if (!conn->pooled)
+        return;
+    take_out(conn);
+    conn->pooled = false;
     conn->server->n_idle--;
+    count_idle(conn->server, -1);
 }
 
 static void end(struct conn *conn, bool abort)
 {
+    struct server *server = conn->server;
     if (conn->stream.fd < 0)
         return;
     unpool(conn);
+    if (conn->leaving)
+        count_idle(server, -1);
+    take_out(conn);
     timer_stop(&conn->timer);
     inbox_finish(&conn->inbox);
     if (abort)
@@ -46,12 +87,47 @@ static void end(struct conn *conn, bool abort)
     else
         stream_close(&conn->stream);
     conn->exchange = NULL;
-    loop_retire(conn->server->upstream->loop, &conn->retired, release);
+    member_leave(server->member);
+    loop_retire(server->upstream->loop, &conn->retired, release);
+    upstream_freed(server->upstream);
+}
+
+void conn_end(struct conn *conn)
+{
+    end(conn, false);
+}
+
+/* What it still says is dropped, up to its end. */
+static void see_off(struct conn *conn)
+{
+    struct scratch *scratch = &conn->server->upstream->loop->from_servers;
+    ssize_t n = 1;
+    for (size_t dropped = 0; n > 0 && dropped < LEAVING_MAX; dropped += (size_t)n)
+        n = stream_read(&conn->stream, scratch->p, scratch->size);
+    if (n != -EAGAIN)
+        conn_end(conn);
 }
 
 void conn_close(struct conn *conn)
 {
-    end(conn, false);
+    struct loop *loop = conn->server->upstream->loop;
+    if (conn->stream.fd < 0 || conn->leaving)
+        return;
+    if (!conn->server->member->most || conn->connecting || conn->stream.ended) {
+        conn_end(conn);
+        return;
+    }
+    unpool(conn);
+    inbox_finish(&conn->inbox);
+    conn->exchange = NULL;
+    conn->leaving = true;
+    put_first(&loop->leaving, conn);
+    stream_shut_down(&conn->stream);
+    timer_stop(&conn->timer);
+    timer_set(loop->timers, &conn->timer, LEAVING_MS);
+    count_idle(conn->server, 1); /* as good as free */
+    if (conn->stream.closing || conn->stream.readable)
+        see_off(conn); /* its end may be there already, and brings no edge */
 }
 
 void conn_abort(struct conn *conn)
@@ -79,7 +155,9 @@ static void on_event(struct stream *stream, short what)
     struct conn *conn = of_stream(stream);
     struct loop *loop = conn->server->upstream->loop;
     loop_enter(loop);
-    if (conn->exchange) {
+    if (conn->leaving)
+        see_off(conn);
+    else if (conn->exchange) {
         /* What this turn's wait found was there before the request that this turn sent. */
         if (conn->taken_turn == loop->turn && (what & (EV_READ | EV_CLOSED)) && !is_silent(conn))
             conn->unasked = true;
@@ -93,7 +171,9 @@ static void on_event(struct stream *stream, short what)
 static void on_idle(struct timer *timer)
 {
     struct conn *conn = OWNER_OF(timer, struct conn, timer);
-    if (!conn->exchange)
+    if (conn->leaving)
+        conn_abort(conn); /* it is to end now, whatever it is at */
+    else if (!conn->exchange)
         conn_close(conn);
 }
 
@@ -121,7 +201,7 @@ static int secure(struct conn *conn, struct server *server)
     return error;
 }
 
-struct conn *conn_open(struct server *server, int *error)
+static struct conn *open_conn(struct server *server, int *error)
 {
     const struct address *address = &server->member->address;
     struct loop *loop = server->upstream->loop;
@@ -163,6 +243,18 @@ struct conn *conn_open(struct server *server, int *error)
     return conn;
 }
 
+struct conn *conn_open(struct server *server, int *error)
+{
+    if (!member_enter(server->member)) {
+        *error = -EBUSY;
+        return NULL;
+    }
+    struct conn *conn = open_conn(server, error);
+    if (!conn)
+        member_leave(server->member);
+    return conn;
+}
+
 /* A server that closes after so many idle seconds must not be raced to it (DESIGN §1). */
 static uint64_t pause_within(uint64_t idle_ms, uint64_t hint_s)
 {
@@ -186,11 +278,7 @@ void conn_give_back(struct conn *conn, uint64_t hint_s)
     conn->exchange = NULL;
     conn->idle_since_ms = now;
     conn->pooled_turn = upstream->loop->turn;
-    conn->next = server->idle;
-    conn->before = &server->idle;
-    if (conn->next)
-        conn->next->before = &conn->next;
-    server->idle = conn;
-    server->n_idle++;
+    pool(conn);
     timer_set(upstream->loop->timers, &conn->timer, idle_ms);
+    upstream_freed(server->upstream);
 }

@@ -1,7 +1,7 @@
 /* The list of servers follows the roster; what has left it lives on while somebody uses it. */
 #include "upstream.h"
 #include <stdlib.h>
-#include "pool.h"
+#include "queue.h"
 
 /* --- servers ---------------------------------------------------------------------------------- */
 
@@ -76,6 +76,17 @@ static struct server **create_list(struct upstream *upstream, const struct roste
     return list;
 }
 
+/* Each loop begins its round elsewhere, lest all of them go to the same server at once. */
+static void turn_round(struct upstream *upstream)
+{
+    enum http_cause cause;
+    uint64_t total = 0;
+    for (size_t i = 0; i < upstream->n_servers; i++)
+        total += upstream->servers[i]->weight;
+    for (uint64_t n = total ? upstream->loop->number % total : 0; n; n--)
+        upstream_choose(upstream, 0, NULL, &cause);
+}
+
 static void use_list(struct upstream *upstream, struct server **list, const struct roster *roster)
 {
     struct server **old = upstream->servers;
@@ -92,6 +103,8 @@ static void use_list(struct upstream *upstream, struct server **list, const stru
     for (size_t i = 0; i < n_old; i++)
         if (!old[i]->current)
             close_idle(old[i]);
+    if (!n_old)
+        turn_round(upstream);
     release_list(old, n_old);
 }
 
@@ -121,9 +134,16 @@ struct upstream *upstream_create(struct loop *loop, const struct upstream_spec *
         .idle_timeout_ms = spec->idle_timeout_ms,
         .max_age_ms = spec->max_age_ms,
         .max_idle = spec->max_idle,
+        .balance = spec->balance,
+        .line.bell = loop->bell,
         .uses = 1,
         .current = true,
     };
+    TAILQ_INIT(&upstream->queue);
+    if (upstream->group && spec->max_connections) {
+        group_add_line(upstream->group, &upstream->line);
+        upstream->limited = true;
+    }
     if (upstream->group)
         upstream_refresh(upstream);
     if (!upstream->servers) {
@@ -138,6 +158,8 @@ void upstream_drop(struct upstream *upstream)
     if (--upstream->uses)
         return;
     release_list(upstream->servers, upstream->n_servers);
+    if (upstream->limited)
+        group_remove_line(upstream->group, &upstream->line);
     if (upstream->group)
         group_unref(upstream->group);
     tls_client_unref(upstream->tls);
@@ -149,4 +171,23 @@ void upstream_retire(struct upstream *upstream)
     upstream->current = false;
     for (size_t i = 0; i < upstream->n_servers; i++)
         close_idle(upstream->servers[i]);
+}
+
+void upstream_share(struct upstream *upstream)
+{
+    for (size_t i = 0; upstream->limited && i < upstream->n_servers; i++)
+        close_idle(upstream->servers[i]);
+}
+
+void upstream_freed(struct upstream *upstream)
+{
+    if (upstream->limited)
+        queue_wake(upstream);
+}
+
+void upstream_ring(struct upstream *upstream)
+{
+    upstream_refresh(upstream);
+    if (upstream->limited)
+        queue_look(upstream);
 }

@@ -1,7 +1,9 @@
-/* A mailbox for plans. */
+/* A mailbox for plans, and a bell that the fleet rings too. */
 #include "keeper_thread.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include "corsd/base/owner.h"
+#include "corsd/proxy/checks.h"
 #include "corsd/proxy/fleet.h"
 #include "corsd/proxy/lookups.h"
 #include "thread.h"
@@ -11,6 +13,8 @@ struct keeper {
     struct fleet *fleet;
     struct thread *thread; /* NULL: nothing has needed it yet */
     struct lookups *lookups;
+    struct checks *checks;
+    struct bell bell;
     pthread_mutex_t lock;
     struct plan *plan; /* the next one, with a reference; NULL: none */
 };
@@ -18,7 +22,7 @@ struct keeper {
 static bool is_needed(const struct plan *plan)
 {
     for (size_t i = 0; i < plan->n_upstreams; i++)
-        if (upstream_has_names(&plan->upstreams[i]))
+        if (upstream_has_names(&plan->upstreams[i]) || plan->upstreams[i].health.path.n)
             return true;
     return false;
 }
@@ -32,17 +36,28 @@ static void read_mail(void *arg)
     pthread_mutex_unlock(&keeper->lock);
     if (plan && !lookups_take_plan(keeper->lookups, plan))
         log_line(keeper->log, LOG_ERROR, "out of memory: not every name is resolved");
+    if (plan && !checks_take_plan(keeper->checks, plan))
+        log_line(keeper->log, LOG_ERROR, "out of memory: not every server is checked");
     plan_unref(plan);
+    checks_refresh(keeper->checks);
+}
+
+static void ring(struct bell *bell)
+{
+    thread_ring(OWNER_OF(bell, struct keeper, bell)->thread);
 }
 
 static void stop(struct keeper *keeper)
 {
     if (!keeper->thread)
         return;
+    fleet_remove_bell(keeper->fleet, &keeper->bell);
     thread_stop(keeper->thread);
+    checks_destroy(keeper->checks);
     lookups_destroy(keeper->lookups);
     thread_destroy(keeper->thread);
     keeper->thread = NULL;
+    keeper->checks = NULL;
     keeper->lookups = NULL;
 }
 
@@ -51,8 +66,10 @@ static bool start(struct keeper *keeper)
     keeper->thread = thread_create(read_mail, keeper);
     if (!keeper->thread)
         return false;
+    fleet_add_bell(keeper->fleet, &keeper->bell);
+    keeper->checks = checks_create(thread_base(keeper->thread), keeper->fleet);
     keeper->lookups = lookups_create(thread_base(keeper->thread), keeper->log, keeper->fleet);
-    if (!keeper->lookups || !thread_start(keeper->thread, "corsd-keeper")) {
+    if (!keeper->checks || !keeper->lookups || !thread_start(keeper->thread, "corsd-keeper")) {
         stop(keeper);
         return false;
     }
@@ -79,7 +96,7 @@ struct keeper *keeper_create(const struct log *log, struct fleet *fleet)
     struct keeper *keeper = calloc(1, sizeof *keeper);
     if (!keeper)
         return NULL;
-    *keeper = (struct keeper){.log = log, .fleet = fleet};
+    *keeper = (struct keeper){.log = log, .fleet = fleet, .bell.ring = ring};
     pthread_mutex_init(&keeper->lock, NULL);
     return keeper;
 }

@@ -1,5 +1,5 @@
-/* The thread that keeps the fleet: it resolves the names of servers. It starts with the first plan
- * that needs it. */
+/* The thread that keeps the fleet: it resolves the names of servers and checks their health. It
+ * starts with the first plan that needs it. */
 #pragma once
 #include "corsd/observe/log.h"
 #include "corsd/plan/plan.h"

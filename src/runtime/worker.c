@@ -69,7 +69,7 @@ static void obey(struct worker *worker, struct letter *letter)
 static void check_drained(struct worker *worker)
 {
     static const struct timeval soon = {0, CHECK_MS * 1000};
-    if (loop_clients(worker->loop) || loop_listens(worker->loop))
+    if (!loop_is_done(worker->loop))
         event_add(&worker->check, &soon);
     else
         thread_leave(worker->thread);
@@ -126,7 +126,8 @@ struct worker *worker_create(const struct log *log, struct crowd *crowd, struct 
     (void)n; /* a worse seed makes worse ids, no more */
     worker->thread = thread_create(read_mail, worker);
     if (worker->thread)
-        worker->loop = loop_create(thread_base(worker->thread), log, crowd, fleet, plan, seed);
+        worker->loop =
+            loop_create(thread_base(worker->thread), log, crowd, fleet, &worker->bell, plan, seed);
     if (!worker->loop) {
         worker_destroy(worker);
         return NULL;

@@ -335,9 +335,6 @@ UNBUILT = {
     "https upstream": "listen: :8080\nupstream: https://127.0.0.1\ncors: off\n",
     "systemd listener": "listen: systemd\nupstream: http://127.0.0.1:1\ncors: off\n",
     "tls listener": GOOD.replace("127.0.0.1:8080", "{address: ':8443', tls: {cert: a, key: b}}"),
-    "balance": GOOD + "upstreams: {a: {url: 'http://127.0.0.1:1', balance: round_robin}}\n",
-    "servers": GOOD + "upstreams: {a: {servers: ['http://127.0.0.1:1']}}\n",
-    "health": GOOD + "upstreams: {a: {url: 'http://127.0.0.1:1', health: {path: /x}}}\n",
 }
 
 

@@ -35,9 +35,25 @@ struct written_trust { /* tls of an upstream */
     const struct node *at;
 };
 
+struct written_server {
+    struct spec_text url;
+    struct number weight;
+};
+struct written_health {
+    struct spec_text path;
+    struct number interval, timeout, rise, fall;
+};
+struct written_queue {
+    struct number size, timeout;
+};
+
 struct written_upstream {
     struct spec_text name; /* first, as in all that a map names */
     struct spec_text url, host, origin;
+    struct items servers; /* struct written_server */
+    struct number balance, max_fails, fail_timeout, slow_start, max_connections;
+    struct written_health health;
+    struct written_queue queue;
     struct number connect_timeout, response_timeout, idle_timeout, max_idle, max_age;
     struct number accept_bare_lf;
     struct written_trust tls;

@@ -10,6 +10,7 @@ struct counters {
     uint64_t exchanges;
     uint64_t own_answers, forwarded, tunnels;
     uint64_t upstream_connections, upstream_reused, retries;
+    uint64_t failovers, queued, queue_refused, queue_expired;
     uint64_t bytes_in, bytes_out;
     uint64_t causes[COUNTED_CAUSES];
     uint64_t cors[COUNTED_KINDS][COUNTED_REASONS];

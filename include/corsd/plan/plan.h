@@ -32,7 +32,15 @@ struct server_spec { /* one address of an upstream */
     bool tls;
     bool has_address; /* an IP literal or unix path: address is ready; else host must be resolved */
     struct address address;
-    unsigned weight;
+    unsigned weight; /* 0: gets nothing */
+};
+
+enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS };
+
+struct health_spec { /* path empty: no active checks */
+    struct str path;
+    uint64_t interval_ms, timeout_ms;
+    unsigned rise, fall;
 };
 
 struct upstream_spec {
@@ -47,6 +55,12 @@ struct upstream_spec {
     uint64_t connect_timeout_ms, response_timeout_ms, idle_timeout_ms;
     uint64_t max_age_ms;
     uint64_t max_idle; /* pooled connections a worker */
+    enum balance balance;
+    struct health_spec health;
+    unsigned max_fails; /* 0: none takes a server out */
+    uint64_t fail_timeout_ms, slow_start_ms;
+    uint64_t max_connections;              /* a server, over all workers */
+    uint64_t queue_size, queue_timeout_ms; /* of those that wait for one */
     bool accept_bare_lf;
     struct tls_client *tls; /* of https:// servers; NULL where there are none; a reference */
     uint64_t fingerprint; /* equal for upstreams that mean the same: pools survive a reload */

@@ -32,12 +32,12 @@ struct member { /* what does not say atomic does not change */
     uint64_t most;         /* max_connections; 0: no limit */
     size_t refs;           /* atomic: rosters, loops */
     uint64_t connections;  /* atomic: open ones over all loops */
-    uint64_t idle;         /* atomic: those of them in a pool; counted where `most` */
+    uint64_t idle;         /* atomic: those in no use, pooled or ending; counted where `most` */
     uint64_t requests;     /* atomic: under way over all loops; counted for least_connections */
     uint64_t failures;     /* atomic: all since the start */
     unsigned fails;        /* atomic: in a row */
     uint64_t out_until_ms; /* atomic; 0: in. When it has come, one request tries it */
-    uint64_t out_since_ms; /* atomic: or last tried, while out */
+    uint64_t out_order;    /* atomic: of those out, in which they went out or were last tried */
     uint64_t back_ms;      /* atomic: when it came back, while slow_start lasts; else 0 */
     bool down;             /* atomic: active checks say so */
 };
@@ -52,6 +52,13 @@ struct roster {
     uint64_t generation;
     size_t n;
     struct seat seats[];
+};
+
+/* One loop's place among those that wait for a connection under max_connections. */
+struct line {
+    struct line *next;
+    struct bell *bell;
+    uint64_t front_ms; /* atomic: since when its first one waits; 0: nobody does */
 };
 
 /* NULL out of memory. The log outlives it. */
@@ -79,3 +86,44 @@ uint64_t group_generation(const struct group *group);
 void roster_unref(struct roster *roster);
 struct member *member_ref(struct member *member);
 void member_unref(struct member *member);
+
+/* --- who is in and who is out --- */
+
+enum standing {
+    MEMBER_IN,
+    MEMBER_OUT,    /* by failures */
+    MEMBER_DUE,    /* out, and fail_timeout is over */
+    MEMBER_DOWN,   /* by active checks */
+};
+enum standing member_standing(const struct member *member, uint64_t now_ms);
+/* Of a member that is due: true for one caller alone, whose request tries it. */
+MUST_USE bool member_claim(struct group *group, struct member *member, uint64_t now_ms);
+/* It is out and tried all the same, for want of others: the next time it is another's turn. */
+void member_try(struct group *group, struct member *member);
+/* A request failed on it; `alone`: it has no other beside it and stays in. */
+void member_failed(struct group *group, struct member *member, bool alone, struct str why);
+void member_succeeded(struct group *group, struct member *member);
+/* What active checks found. */
+void member_set_down(struct group *group, struct member *member, bool down, struct str why);
+/* Of 256: how much of its weight counts, while slow_start lasts. */
+unsigned member_ramp(const struct group *group, struct member *member, uint64_t now_ms);
+
+/* --- max_connections --- */
+
+/* False: it has as many as it may. */
+MUST_USE bool member_enter(struct member *member);
+void member_leave(struct member *member);
+static inline bool member_is_full(const struct member *member)
+{
+    return member->most && __atomic_load_n(&member->connections, __ATOMIC_RELAXED) >= member->most;
+}
+void group_add_line(struct group *group, struct line *line);
+void group_remove_line(struct group *group, struct line *line);
+/* One more waits; false: the queue has its size, and `more` beyond it. And one less. */
+MUST_USE bool group_wait(struct group *group, uint64_t more);
+void group_wait_ends(struct group *group);
+uint64_t group_waiting(const struct group *group);
+/* Since when the first one of the other lines waits; 0: nobody does. `ring`: that line's bell. */
+uint64_t group_oldest(struct group *group, const struct line *own, bool ring);
+/* Rings all other lines: who holds an idle connection may have to give it up. */
+void group_ring(struct group *group, const struct line *own);

@@ -11,6 +11,7 @@ struct loop;
 struct plan;
 struct crowd;
 struct fleet;
+struct bell;
 
 /* What all loops of a process share: counts that limits are about. Any thread. */
 struct crowd *crowd_create(void);
@@ -20,11 +21,11 @@ void crowd_destroy(struct crowd *crowd);
 void crowd_lend_reserve(struct crowd *crowd);
 void crowd_keep_reserve(struct crowd *crowd);
 
-/* NULL out of memory. The base, the log, the crowd and the fleet outlive the loop; the plan gets a
- * reference. */
+/* NULL out of memory. The base, the log, the crowd, the fleet and the bell (which has loop_refresh
+ * called in the loop's thread) outlive the loop; the plan gets a reference. */
 MUST_USE struct loop *loop_create(struct event_base *base, const struct log *log,
-                                  struct crowd *crowd, struct fleet *fleet, struct plan *plan,
-                                  const uint64_t seed[2]);
+                                  struct crowd *crowd, struct fleet *fleet, struct bell *bell,
+                                  struct plan *plan, const uint64_t seed[2]);
 /* Where whoever runs the base counts its turns, so that a loop can tell what one wait found. */
 uint64_t *loop_turns(struct loop *loop);
 /* Ends every connection and frees all. */
@@ -49,9 +50,8 @@ MUST_USE bool loop_listen(struct loop *loop, const struct listen_item *items, si
 void loop_unready(struct loop *loop);
 /* Lets its sockets go (see loop_listen), ends idle connections, lets the others finish. */
 void loop_drain(struct loop *loop);
-/* Some socket is not yet let go. */
-bool loop_listens(const struct loop *loop);
-/* Open connections of clients. */
-size_t loop_clients(const struct loop *loop);
+/* After a drain: nothing listens, no client is connected, and no connection to a server is left that
+ * another loop waits for. */
+bool loop_is_done(const struct loop *loop);
 /* Counters are written by this loop's thread alone; others read them with relaxed loads. */
 const struct counters *loop_counters(const struct loop *loop);

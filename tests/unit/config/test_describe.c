@@ -138,7 +138,11 @@ Test(config_describe, every_example_is_taken)
          "  %s: %s\n",
          "allow_origins", &rule_item},
         {"listen: :1\nupstream: u\nupstreams:\n  u:\n    url: http://127.0.0.1:3000\n    %s: %s\n",
-         "url", &upstream_item},
+         "url servers", &upstream_item},
+        {"listen: :1\nupstream: u\nupstreams:\n  u:\n    %s: %s\n",
+         "host origin tls balance health max_fails fail_timeout slow_start max_connections queue "
+         "connect_timeout response_timeout idle_timeout max_idle max_age accept_bare_lf",
+         &upstream_item},
         {"listen: :1\nupstream: http://127.0.0.1:3000\nroutes:\n  - %s: %s\n", "", &route_item},
     };
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
