@@ -502,10 +502,12 @@ static const struct key response_edits_table = {.name = "response_headers",
                                                 .keys = response_edit_keys,
                                                 .title = "response_headers",
                                                 .doc = "Below response_headers of a route."};
+#if CORSD_TLS
 static const struct key trust_table = {.name = "tls", .keys = trust_keys,
                                        .title = "tls of upstreams",
                                        .doc = "Below tls of an upstream.",
                                        .at = offsetof(struct written_trust, at)};
+#endif
 static const struct key limits_table = {.name = "limits", .keys = limits_keys, .title = "limits",
                                         .doc = "Below limits."};
 static const struct key timeouts_table = {.name = "timeouts", .keys = timeouts_keys,
