@@ -23,6 +23,7 @@ def started(given):
     def start(admin=None, more="", **words):
         address = f"127.0.0.1:{free_port()}"
         corsd = given(YAML + more, ADMIN=admin or address, ADDRESS=address, **words)
+        assert corsd.logged("is ready"), "the admin listener comes last"
         corsd.admin = admin or address
         if "ADDRESS" in (admin or ""):
             corsd.admin = address
