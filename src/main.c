@@ -16,6 +16,7 @@ static const struct {
     {"explain", verb_explain, "--origin ORIGIN … URL", "what a browser would do, and why"},
     {"probe", verb_probe, "--origin ORIGIN … URL", "the same judgement on a live server"},
     {"schema", verb_schema, "", "JSON Schema of the configuration"},
+    {"health", verb_health, "[-c FILE] [ADMIN]", "exit 0 when ready"},
     {"demo", verb_demo, "[--port N]", "a page, a backend without CORS, corsd between"},
     {"version", verb_version, "", "print the version"},
     {"help", verb_help, "", "this text"},

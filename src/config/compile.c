@@ -12,6 +12,7 @@ static void copy_numbers(struct compiler *compiler)
     plan->workers = (unsigned)w->workers.value;
     plan->forwarded = (enum forwarded)w->forwarded.value;
     plan->via = w->via.value;
+    plan->watch = w->watch.value;
     plan->decision_header = w->decision_header.value;
     plan->limits = (struct limits){
         .header_size = w->limits.header_size.value,

@@ -262,6 +262,10 @@ static void show_value(struct writer *writer, const struct key *key, const void 
         show_choices(writer->out, key, ((const struct number *)field)->value);
         return;
     case SHAPE_SECTION:
+        if (is_short(key, field)) {
+            show_value(writer, key->keys, (const char *)field + key->keys->into);
+            return;
+        }
         buf_add_char(writer->out, '\n');
         show_section(&inner, key, field);
         return;

@@ -33,7 +33,8 @@ static const struct key listen_keys[] = {
     {.name = "address", .type = &address_type, INTO(address), .required = true,
      .example = "127.0.0.1:8080", .also = "host port bind url",
      .doc = "host:port, :port for every address of the machine, [::1]:port, or unix:PATH. The "
-            "host is an IP address or localhost."},
+            "host is an IP address or localhost. systemd: the sockets that socket activation "
+            "passed; systemd:NAME: the one of that FileDescriptorName."},
     {.name = "mode", .type = &file_mode_type, INTO(mode), .example = "0660",
      .also = "permissions chmod",
      .doc = "Permissions of a unix socket's file, in octal. Without it the umask decides."},
@@ -477,6 +478,22 @@ static const struct key log_keys[] = {
 };
 #undef OWNER
 
+#define OWNER written_admin
+static const struct key admin_keys[] = {
+    {.name = "address", .type = &admin_type, INTO(address),
+     .fallback = "off", .example = "127.0.0.1:9901", .also = "listen port bind",
+     .doc = "host:port or unix:PATH, or off. Whoever reaches it may ask: keep it on loopback or a "
+            "private network."},
+    {.name = "hosts", .type = &hosts_type, INTO(hosts), .max = 100,
+     .example = "[corsd-admin.internal]", .also = "host names",
+     .doc = "Names in Host that it answers to, beside IP addresses and localhost: a page of a "
+            "stranger's could make its own name lead here."},
+    {.name = "token_file", .unbuilt = true, .also = "token password",
+     .doc = "A file with a secret that askers have to know."},
+    END,
+};
+#undef OWNER
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 #define OWNER written
@@ -541,11 +558,15 @@ static const struct key root_keys[] = {
     {.name = "decision_header", .type = &flag_type, INTO(decision_header), .fallback = "false",
      .example = "true", .also = "debug",
      .doc = "Whether every response gets a Corsd-Decision header: what was decided, and why."},
-    {.name = "admin", .unbuilt = true, .also = "metrics",
-     .doc = "Where metrics, health and the live page are served."},
-    {.name = "watch", .type = &flag_type, .unbuilt = true, .fallback = "false",
+    {.name = "admin", .type = &section_type, INTO(admin), .keys = admin_keys, .shorthand = true,
+     .title = "admin", .example = "127.0.0.1:9901", .also = "metrics",
+     .doc = "The admin listener, on a thread of its own: /healthz says whether every worker turns, "
+            "/readyz whether corsd is ready, and 503 while it drains. An address alone, or a map "
+            "of these keys."},
+    {.name = "watch", .type = &flag_type, INTO(watch), .fallback = "false", .example = "true",
      .also = "auto_reload reload",
-     .doc = "Whether corsd reloads when the configuration changes."},
+     .doc = "Whether corsd reloads when the configuration, a file that it names, or a link on the "
+            "way to one of them changes."},
     END,
 };
 #undef OWNER
@@ -566,10 +587,12 @@ static const struct key response_edits_table = {.name = "response_headers",
                                                 .keys = response_edit_keys,
                                                 .title = "response_headers",
                                                 .doc = "Below response_headers of a route."};
+#if CORSD_TLS
 static const struct key trust_table = {.name = "tls", .keys = trust_keys,
                                        .title = "tls of upstreams",
                                        .doc = "Below tls of an upstream.",
                                        .at = offsetof(struct written_trust, at)};
+#endif
 static const struct key health_table = {.name = "health", .keys = health_keys, .title = "health",
                                         .doc = "Below health of an upstream."};
 static const struct key queue_table = {.name = "queue", .keys = queue_keys, .title = "queue",

@@ -2,6 +2,8 @@
 #include <netinet/in.h>
 #include "compiler.h"
 
+enum { PASSED_NAME_MAX = 255 }; /* sd_listen_fds_with_names(3) */
+
 static bool is_digits(struct str text)
 {
     uint64_t number;
@@ -16,11 +18,6 @@ static bool report_special(struct reading *reading, const struct spec_text *text
     if (str_starts(str_from(text->text, scheme), STR("://"))) {
         phrase(hint, sizeof hint, "write %.*s", EXCERPT_ARG(str_from(text->text, scheme + 3)));
         fault(reading, text->place, hint, "an address to listen on has no scheme");
-        return true;
-    }
-    if (str_eq(text->text, STR("systemd")) || str_starts(text->text, STR("systemd:"))) {
-        fault(reading, text->place, NULL, "\"%.*s\" is not supported by this version",
-              EXCERPT_ARG(text->text));
         return true;
     }
     return false;
@@ -76,25 +73,53 @@ static void check_proxies(struct compiler *compiler, const struct written_listen
           "\"proxy_protocol\" needs \"trusted_proxies\": nobody else may say who the client is");
 }
 
+static bool is_passed(struct str text)
+{
+    return str_eq(text, STR("systemd")) || str_starts(text, STR("systemd:"));
+}
+
+/* A socket that systemd opens: what it is called, and that it does not stand here twice. */
+static void compile_passed(struct compiler *compiler, struct listener_spec *spec)
+{
+    const struct plan *plan = compiler->plan;
+    spec->passed = true;
+    spec->passed_name = str_from(spec->text, strlen("systemd:"));
+    if (str_eq(spec->text, STR("systemd:")) || spec->passed_name.n > PASSED_NAME_MAX)
+        fault(compiler->reading, spec->place, "write systemd, or systemd:corsd.socket",
+              "\"%.*s\" names no socket", EXCERPT_ARG(spec->text));
+    for (size_t i = 0; i < plan->n_listeners; i++)
+        if (plan->listeners[i].passed && str_eq(plan->listeners[i].passed_name, spec->passed_name))
+            fault(compiler->reading, spec->place, NULL, "\"%.*s\" stands in listen twice",
+                  EXCERPT_ARG(spec->text));
+}
+
+/* False where a fault was reported. */
+static bool read_address(struct compiler *compiler, const struct spec_text *text,
+                         struct listener_spec *spec)
+{
+    enum address_fault why = address_parse(text->text, &spec->address);
+    if (why != ADDRESS_OK)
+        report_address(compiler->reading, text, why);
+    return why == ADDRESS_OK;
+}
+
 static void compile_listener(struct compiler *compiler, const struct written_listen *written)
 {
     struct plan *plan = compiler->plan;
     struct listener_spec spec = {.text = written->address.text, .place = written->address.place};
-    enum address_fault why;
     if (!written->address.place)
         return; /* reported when it was read */
-    why = address_parse(spec.text, &spec.address);
-    if (why != ADDRESS_OK) {
-        report_address(compiler->reading, &written->address, why);
+    if (is_passed(spec.text))
+        compile_passed(compiler, &spec);
+    else if (!read_address(compiler, &written->address, &spec))
         return;
-    }
     spec.has_mode = written->mode.at != NULL;
     spec.mode = (unsigned)written->mode.value;
     if (spec.has_mode && spec.address.at.ss_family != AF_UNIX)
         fault(compiler->reading, written->mode.at, "delete it, or listen on unix:/run/corsd.sock",
               "\"mode\" is for unix sockets only");
     spec.proxy_protocol = written->proxy_protocol.value;
-    if (is_taken(plan, &spec.address))
+    if (!spec.passed && is_taken(plan, &spec.address))
         fault(compiler->reading, spec.place, NULL, "\"%.*s\" stands in listen twice",
               EXCERPT_ARG(spec.text));
     check_proxies(compiler, written, &spec);
@@ -165,6 +190,41 @@ static void compile_resolver(struct compiler *compiler, const struct spec_text *
               nowhere ? "" : ": ", nowhere ? "" : address_fault_text(why));
 }
 
+static bool is_name(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (!ascii_is_alpha(text.p[i]) && !ascii_is_digit(text.p[i]) && !strchr("-._", text.p[i]))
+            return false;
+    return text.n && text.n <= 253;
+}
+
+static bool compile_admin(struct compiler *compiler)
+{
+    const struct written_admin *written = &compiler->written->admin;
+    struct plan *plan = compiler->plan;
+    struct admin_spec *admin = &plan->admin;
+    struct reading *reading = compiler->reading;
+    admin->hosts = take(reading, (written->hosts.n + 1) * sizeof *admin->hosts);
+    if (!admin->hosts)
+        return false;
+    for (size_t i = 0; i < written->hosts.n; i++) {
+        struct str name = written->hosts.items[i].text;
+        if (!is_name(name))
+            fault(reading, written->hosts.items[i].place, "write admin.example.internal",
+                  "\"%.*s\" is not a host name", EXCERPT_ARG(name));
+        admin->hosts[admin->n_hosts++] = name;
+    }
+    if (!written->address.text.n || str_eq(written->address.text, STR("off")))
+        return true;
+    admin->listener.text = written->address.text;
+    admin->listener.place = written->address.place;
+    admin->on = read_address(compiler, &written->address, &admin->listener);
+    if (admin->on && is_taken(plan, &admin->listener.address))
+        fault(reading, written->address.place, "write another port",
+              "\"%.*s\" is an address of listen too", EXCERPT_ARG(written->address.text));
+    return true;
+}
+
 bool compile_listeners(struct compiler *compiler)
 {
     const struct written *written = compiler->written;
@@ -181,5 +241,5 @@ bool compile_listeners(struct compiler *compiler)
         compile_resolver(compiler, &written->resolver);
     for (size_t i = 0; i < written->listen.n; i++)
         compile_listener(compiler, &listen[i]);
-    return true;
+    return compile_admin(compiler);
 }

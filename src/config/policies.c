@@ -218,6 +218,7 @@ static void load_suffixes(struct compiler *compiler, const struct spec_text *fil
     struct str path = file_path(compiler->reading, file->text);
     if (!path.p)
         return;
+    rest_on(compiler->reading, path);
     compiler->suffixes = public_suffixes_load(path.p);
     if (!compiler->suffixes)
         fault(compiler->reading, file->place, NULL, "%.*s cannot be read as a public suffix list",

@@ -469,7 +469,10 @@ const struct value_type file_mode_type = {"permissions such as 0660", SHAPE_FILE
 const struct value_type text_type = {"a text", SHAPE_TEXT, read_text, NULL};
 const struct value_type file_type = {"the name of a file", SHAPE_TEXT, read_text, NULL};
 const struct value_type address_type = {"an address such as 127.0.0.1:8080", SHAPE_TEXT, read_text,
-                                        "^(unix:.+|[^/]*:[0-9]+)$"};
+                                        "^(systemd(:.+)?|unix:.+|[^/]*:[0-9]+)$"};
+const struct value_type admin_type = {"an address such as 127.0.0.1:9901, or off", SHAPE_TEXT,
+                                      read_text, "^(off|unix:.+|[^/]*:[0-9]+)$"};
+const struct value_type hosts_type = {"a list of host names", SHAPE_TEXTS, read_texts, NULL};
 const struct value_type resolver_type = {
     "an IP address and a port", SHAPE_TEXT, read_text,
     "^([0-9.]+(:[1-9][0-9]*)?|localhost:[1-9][0-9]*|\\[[0-9A-Fa-f:.]+\\](:[1-9][0-9]*)?|"

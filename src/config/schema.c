@@ -181,22 +181,29 @@ static void add_texts(struct json *json, const struct key *key)
     json_close(json, '}');
 }
 
-/* An item that is a section, or the value of its first key alone. */
+/* A section, or the value of its first key alone where that is allowed. */
+static void add_section_or_short(struct json *json, const struct key *section)
+{
+    if (!section->shorthand) {
+        add_section(json, section);
+        return;
+    }
+    open_key(json, "anyOf", '[');
+    add_spellings(json, section->keys);
+    add_variable(json);
+    json_open(json, '{');
+    add_section(json, section);
+    json_close(json, '}');
+    json_close(json, ']');
+}
+
 static void add_item(struct json *json, const struct key *item)
 {
     json_open(json, '{');
     if (item == &rule_item)
         add_ref(json, "rule");
-    else if (item->shorthand) {
-        open_key(json, "anyOf", '[');
-        add_spellings(json, item->keys);
-        add_variable(json);
-        json_open(json, '{');
-        add_section(json, item);
-        json_close(json, '}');
-        json_close(json, ']');
-    } else
-        add_section(json, item);
+    else
+        add_section_or_short(json, item);
     json_close(json, '}');
 }
 
@@ -274,7 +281,7 @@ static void add_value(struct json *json, const struct key *key)
     switch (key->type->shape) {
     case SHAPE_TEXTS:
     case SHAPE_CHOICES: add_texts(json, key); break;
-    case SHAPE_SECTION: add_section(json, key); break;
+    case SHAPE_SECTION: add_section_or_short(json, key); break;
     case SHAPE_LIST: add_list(json, key); break;
     case SHAPE_NAMED: add_named(json, key); break;
     case SHAPE_PAIRS: add_pairs(json, key); break;

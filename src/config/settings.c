@@ -38,8 +38,8 @@ static bool name_of(struct str as_typed, char out[NAME_MAX_BYTES])
 
 static bool can_be_set(const struct key *key)
 {
-    return !key->type || (key->type->shape != SHAPE_SECTION && key->type->shape != SHAPE_NAMED &&
-                          key->type->shape != SHAPE_PAIRS &&
+    return !key->type || ((key->type->shape != SHAPE_SECTION || key->shorthand) &&
+                          key->type->shape != SHAPE_NAMED && key->type->shape != SHAPE_PAIRS &&
                           (key->type->shape != SHAPE_LIST || key->item->shorthand));
 }
 

@@ -27,6 +27,7 @@ struct place {
 struct set { /* a place for each listener of a plan, in its order */
     struct place **places;
     size_t n;
+    struct place *admin; /* NULL: off */
 };
 
 struct listening {
@@ -156,12 +157,12 @@ static int bind_first(struct listening *listening, const struct listener_spec *s
     return fd;
 }
 
-/* One socket a worker; unix sockets know no SO_REUSEPORT and have one for all. 0 or a negative
- * errno. */
+/* One socket for each of n threads; unix sockets know no SO_REUSEPORT and have one for all. 0 or a
+ * negative errno. */
 static int open_sockets(struct listening *listening, const struct listener_spec *spec,
-                        struct place *place)
+                        struct place *place, unsigned n)
 {
-    unsigned n = is_unix(place) ? 1 : listening->n_workers;
+    n = is_unix(place) ? 1 : n;
     place->sockets = calloc(n, sizeof(struct listen_socket *));
     if (!place->sockets)
         return -ENOMEM;
@@ -180,7 +181,8 @@ static int open_sockets(struct listening *listening, const struct listener_spec 
     return error;
 }
 
-static struct place *open_place(struct listening *listening, const struct listener_spec *spec)
+static struct place *open_place(struct listening *listening, const struct listener_spec *spec,
+                                unsigned n_threads)
 {
     struct place *place = calloc(1, sizeof *place);
     if (!place) {
@@ -194,7 +196,7 @@ static struct place *open_place(struct listening *listening, const struct listen
         if (find_passed(listening, place, spec->passed_name))
             return place;
     } else {
-        int error = open_sockets(listening, spec, place);
+        int error = open_sockets(listening, spec, place, n_threads);
         if (!error)
             return place;
         log_line(listening->log, LOG_ERROR, "cannot listen on %.*s: %s", STR_ARG(spec->text),
@@ -210,6 +212,7 @@ static void set_drop(struct set *set)
 {
     for (size_t i = 0; i < set->n; i++)
         place_drop(set->places[i]);
+    place_drop(set->admin);
     free(set->places);
     *set = (struct set){0};
 }
@@ -242,6 +245,20 @@ static struct place *kept_place(const struct listening *listening, const struct 
     return NULL;
 }
 
+/* False where it cannot be opened. */
+static bool prepare_admin(struct listening *listening, const struct plan *plan)
+{
+    struct place *now = listening->now.admin;
+    if (!plan->admin.on)
+        return true;
+    if (now && is_same(now, &plan->admin.listener)) {
+        now->uses++;
+        listening->next.admin = now;
+    } else
+        listening->next.admin = open_place(listening, &plan->admin.listener, 1);
+    return listening->next.admin;
+}
+
 bool listening_prepare(struct listening *listening, const struct plan *plan)
 {
     struct set *next = &listening->next;
@@ -252,14 +269,17 @@ bool listening_prepare(struct listening *listening, const struct plan *plan)
     for (size_t i = 0; i < plan->n_listeners; i++) {
         struct place *place = kept_place(listening, &plan->listeners[i]);
         if (!place)
-            place = open_place(listening, &plan->listeners[i]);
+            place = open_place(listening, &plan->listeners[i], listening->n_workers);
         if (!place) {
             listening_forget(listening);
             return false;
         }
         next->places[next->n++] = place;
     }
-    return true;
+    if (prepare_admin(listening, plan))
+        return true;
+    listening_forget(listening);
+    return false;
 }
 
 void listening_forget(struct listening *listening)
@@ -318,6 +338,10 @@ void listening_settle(struct listening *listening)
             say(listening, before.places[i], "no longer listening on");
             listening->left_ms = timer_now_ms();
         }
+    if (before.admin && before.admin != listening->now.admin)
+        say(listening, before.admin, "admin: no longer listening on");
+    if (listening->now.admin && before.admin != listening->now.admin)
+        say(listening, listening->now.admin, "admin: listening on");
     set_drop(&before);
     listening->next_plan = NULL;
 }
@@ -361,9 +385,17 @@ struct listening *listening_create(const struct log *log, const struct passed_so
     return listening;
 }
 
+struct listen_socket *listening_admin(const struct listening *listening)
+{
+    return listening->now.admin ? listening->now.admin->sockets[0] : NULL;
+}
+
 void listening_leave(struct listening *listening)
 {
+    struct place *admin = listening->now.admin; /* answers to the end */
+    listening->now.admin = NULL;
     set_drop(&listening->now);
+    listening->now.admin = admin;
 }
 
 void listening_destroy(struct listening *listening)

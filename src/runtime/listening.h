@@ -25,5 +25,7 @@ MUST_USE bool listening_items(const struct listening *listening, unsigned number
                               struct listen_item **items, size_t *n);
 /* Whether anything in force accepts from it. */
 bool listening_has(const struct listening *listening, const struct listen_socket *socket);
-/* Lets go of all: the sockets end with the workers' references. */
+/* Where the admin listener is; NULL: off. */
+struct listen_socket *listening_admin(const struct listening *listening);
+/* Lets go of all but admin's: the sockets end with the workers' references. */
 void listening_leave(struct listening *listening);

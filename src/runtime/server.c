@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "admin.h"
 #include "corsd/config/diagnostic.h"
 #include "corsd/net/timer.h"
 #include "corsd/plan/plan.h"
@@ -13,12 +14,19 @@
 #include "corsd/runtime/cpus.h"
 #include "keeper_thread.h"
 #include "listening.h"
+#include "service.h"
 #include "signals.h"
 #include "systemd.h"
+#include "watch.h"
 #include "worker.h"
 
 enum phase { RUNNING, DELAYED /* drain_delay runs */, DRAINING, ENDED };
-enum { POLL_MS = 20, AGAIN_MS = 1000, AGAIN_MAX_MS = 32000 };
+enum {
+    POLL_MS = 20,
+    LOOK_MS = 1000, /* at what may have ended unasked */
+    AGAIN_MS = 1000,
+    AGAIN_MAX_MS = 32000,
+};
 
 struct server {
     struct log log;
@@ -33,6 +41,9 @@ struct server {
     const struct config_source *source;
     struct passed_sockets passed;
     struct listening *listening;
+    struct service service;
+    struct watch *watch;
+    struct admin *admin; /* NULL where no plan had one yet */
     struct worker **all;
     unsigned n_workers;
     enum phase phase;
@@ -71,6 +82,8 @@ static bool start_workers(struct server *server)
 
 static void stop_workers(struct server *server)
 {
+    admin_destroy(server->admin); /* it asks the workers */
+    server->admin = NULL;
     for (unsigned i = 0; server->all && i < server->n_workers; i++)
         worker_destroy(server->all[i]);
     free(server->all);
@@ -163,16 +176,58 @@ static bool say_no_log(const struct server *server, const struct plan *plan, int
     return false;
 }
 
+/* Its thread runs from the first plan on that has one. */
+static bool has_admin(struct server *server, const struct plan *plan)
+{
+    if (plan->admin.on && !server->admin)
+        server->admin = admin_create(&server->log, server->all, server->n_workers);
+    if (server->admin || !plan->admin.on)
+        return true;
+    log_line(&server->log, LOG_ERROR, "cannot start the admin listener: %s", strerror(errno));
+    return false;
+}
+
 /* All that may fail, and nothing that is seen from outside. */
 static bool prepare(struct server *server, const struct plan *plan, struct log *log)
 {
     int error = log_open(log, plan->log.output, plan->log.level);
     if (error)
         return say_no_log(server, plan, error);
-    if (listening_prepare(server->listening, plan))
+    if (has_admin(server, plan) && listening_prepare(server->listening, plan))
         return true;
     log_close(log);
     return false;
+}
+
+/* What `watch` is to see: the files that this plan was made of. */
+static void watch_plan(struct server *server, const struct plan *plan)
+{
+    size_t n = 1;
+    for (const struct plan_file *file = plan->files; file; file = file->next)
+        n++;
+    struct str *files = calloc(n, sizeof *files);
+    if (!files)
+        return; /* out of memory: what was watched before still is */
+    n = 0;
+    if (plan->file.n)
+        files[n++] = plan->file;
+    for (const struct plan_file *file = plan->files; file; file = file->next)
+        files[n++] = file->path;
+    watch_files(server->watch, files, plan->watch ? n : 0);
+    free(files);
+}
+
+static void tell_admin(struct server *server, struct plan *plan)
+{
+    if (server->admin)
+        admin_take(server->admin, listening_admin(server->listening), plan);
+}
+
+/* What /readyz says. */
+static void set_ready(struct server *server)
+{
+    if (server->admin)
+        admin_set_ready(server->admin, server->phase == RUNNING);
 }
 
 static void put_in_force(struct server *server, struct plan *plan)
@@ -185,24 +240,39 @@ static void put_in_force(struct server *server, struct plan *plan)
                      "out of memory: a worker keeps the old configuration");
     if (!keeper_take_plan(server->keeper, plan))
         log_line(&server->log, LOG_ERROR, "cannot start the thread that keeps the fleet");
+    tell_admin(server, plan);
+    set_ready(server);
+    watch_plan(server, plan);
     plan_unref(server->plan);
     server->plan = plan;
+    service_renewed(&server->service);
 }
 
-static void reload(struct server *server)
+static bool try_to_reload(struct server *server)
 {
     struct log log;
     struct plan *plan = load(server);
     if (!plan || !prepare(server, plan, &log)) {
         plan_unref(plan);
         log_line(&server->log, LOG_ERROR, "reload failed: the old configuration stays in force");
-        return;
+        return false;
     }
     log_replace(&server->log, &log);
     if (plan->workers != server->workers)
         log_line(&server->log, LOG_WARN, "a change of workers needs a restart");
     put_in_force(server, plan);
     log_line(&server->log, LOG_INFO, "reloaded: the new configuration is in force");
+    return true;
+}
+
+static void reload(struct server *server)
+{
+    if (server->phase != RUNNING)
+        return;
+    service_reloading(&server->service);
+    watch_note(server->watch);
+    watch_is_bad(server->watch, !try_to_reload(server));
+    service_ready(&server->service);
 }
 
 /* --- phases ----------------------------------------------------------------------------------- */
@@ -223,7 +293,9 @@ static void begin_end(struct server *server)
         return;
     }
     log_line(&server->log, LOG_INFO, "draining");
+    service_stopping(&server->service);
     server->phase = DELAYED;
+    set_ready(server);
     server->phase_ms = timer_now_ms() + server->plan->timeouts.drain_delay;
     for (unsigned i = 0; i < server->n_workers; i++)
         worker_unready(server->all[i]);
@@ -246,10 +318,7 @@ static void obey(struct server *server, int number)
     case SIGTERM:
     case SIGQUIT: begin_end(server); break;
     case SIGINT: server->phase = ENDED; break;
-    case SIGHUP:
-        if (server->phase == RUNNING)
-            reload(server);
-        break;
+    case SIGHUP: reload(server); break;
     case SIGUSR1: reopen_log(server); break;
     default: break;
     }
@@ -269,14 +338,33 @@ static void pass_time(struct server *server)
     }
     if (server->phase == DRAINING && ended_workers(server) == server->n_workers)
         server->phase = ENDED;
+    service_turn(&server->service, server->all, server->n_workers);
+    if (server->phase == RUNNING && watch_changed(server->watch)) {
+        log_line(&server->log, LOG_INFO, "watch: files have changed");
+        reload(server);
+    }
+}
+
+static int sooner(int a_ms, int b_ms)
+{
+    return a_ms < 0 ? b_ms : b_ms < 0 || a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* Until a signal, a sign of a change, or the time for one of them. */
+static void wait(const struct server *server)
+{
+    struct pollfd fds[] = {{.fd = server->signals, .events = POLLIN},
+                           {.fd = watch_fd(server->watch), .events = POLLIN}};
+    int ms = sooner(server->phase == RUNNING ? LOOK_MS : POLL_MS,
+                    sooner(service_wait_ms(&server->service), watch_wait_ms(server->watch)));
+    poll(fds, sizeof fds / sizeof *fds, ms);
 }
 
 /* Returns the exit code. */
 static int wait_for_the_end(struct server *server)
 {
     while (server->phase != ENDED) {
-        struct pollfd wait = {.fd = server->signals, .events = POLLIN};
-        poll(&wait, 1, server->phase == RUNNING ? 1000 : POLL_MS);
+        wait(server);
         for (int number; (number = signals_next(server->signals)) != 0;)
             obey(server, number);
         pass_time(server);
@@ -316,9 +404,7 @@ static bool open_listeners(struct server *server)
         return false;
     if (wrong)
         log_line(&server->log, LOG_WARN,
-                 "systemd passed %zu descriptors that are no listening "
-                 "stream sockets",
-                 wrong);
+                 "systemd passed %zu descriptors that are no listening stream sockets", wrong);
     server->listening = listening_create(&server->log, &server->passed, server->n_workers);
     if (!server->listening || !listening_prepare(server->listening, server->plan))
         return false;
@@ -335,14 +421,22 @@ static int run(struct server *server, void (*on_ready)(void *), void *ctx)
     server->keeper = server->fleet ? keeper_create(&server->log, server->fleet) : NULL;
     server->tickets = tls_tickets_create();
     take_certificates(server, server->plan);
-    if (server->signals < 0 || !server->crowd || !server->keeper || !open_listeners(server))
+    server->watch = watch_create(&server->log);
+    if (server->signals < 0 || !server->crowd || !server->keeper || !server->watch ||
+        !open_listeners(server))
         return 1;
+    watch_plan(server, server->plan);
     if (!start_workers(server) || !keeper_take_plan(server->keeper, server->plan)) {
         log_line(&server->log, LOG_ERROR, "cannot start the workers: %s", strerror(errno));
         return 1;
     }
+    if (!has_admin(server, server->plan))
+        return 1;
+    tell_admin(server, server->plan);
+    set_ready(server);
     log_line(&server->log, LOG_INFO, "corsd %s is ready, %u worker%s", CORSD_VERSION,
              server->n_workers, server->n_workers == 1 ? "" : "s");
+    service_ready(&server->service);
     if (on_ready)
         on_ready(ctx);
     int code = wait_for_the_end(server);
@@ -364,12 +458,15 @@ int server_run(struct plan *plan, const struct config_source *source, void (*on_
         plan_unref(plan);
         return 1;
     }
+    service_init(&server.service, &server.log);
     server.n_workers = plan->workers ? plan->workers : cpus_usable();
     int code = run(&server, on_ready, ctx);
     keeper_destroy(server.keeper);
     stop_workers(&server);
     listening_destroy(server.listening);
     passed_finish(&server.passed);
+    service_finish(&server.service);
+    watch_destroy(server.watch);
     crowd_destroy(server.crowd);
     fleet_destroy(server.fleet);
     tls_tickets_destroy(server.tickets);

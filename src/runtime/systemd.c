@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "corsd/proxy/listener.h"
 
@@ -82,4 +85,49 @@ void passed_finish(struct passed_sockets *passed)
         listen_socket_unref(passed->items[i].socket);
     free(passed->items);
     *passed = (struct passed_sockets){0};
+}
+
+/* --- news: sd_notify(3) ----------------------------------------------------------------------- */
+
+int notify_open(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    if (!path || (*path != '/' && *path != '@'))
+        return -1;
+    size_t n = strlen(path);
+    int fd =
+        n < sizeof un.sun_path ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
+    if (fd < 0)
+        return -1;
+    memcpy(un.sun_path, path, n);
+    if (*path == '@')
+        un.sun_path[0] = 0; /* an abstract one: its name has no end but its length */
+    if (connect(fd, (const struct sockaddr *)&un,
+                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) == 0) {
+        unsetenv("NOTIFY_SOCKET"); /* of no meaning to a child */
+        return fd;
+    }
+    close(fd);
+    return -1;
+}
+
+void notify(int fd, const char *format, ...)
+{
+    char text[512];
+    if (fd < 0)
+        return;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n > 0 && (size_t)n < sizeof text)
+        send(fd, text, (size_t)n, MSG_NOSIGNAL); /* systemd waits for it, or nobody does */
+}
+
+uint64_t watchdog_ms(void)
+{
+    uint64_t us = number_of("WATCHDOG_USEC");
+    uint64_t pid = getenv("WATCHDOG_PID") ? number_of("WATCHDOG_PID") : (uint64_t)getpid();
+    return pid == (uint64_t)getpid() ? us / 1000 : 0;
 }

@@ -17,3 +17,10 @@ struct passed_sockets {
  * descriptors that are something else: they are closed. False out of memory. */
 MUST_USE bool passed_take(struct passed_sockets *out, size_t *wrong);
 void passed_finish(struct passed_sockets *passed);
+
+/* A descriptor for notify(); -1 where nobody wants to hear. */
+int notify_open(void);
+/* Sends one datagram of "NAME=value" lines; fine for -1. */
+void notify(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* How often a sign of life is wanted at least (WATCHDOG_USEC); 0: none is. */
+uint64_t watchdog_ms(void);

@@ -178,6 +178,16 @@ void worker_drain(struct worker *worker)
     order(worker, ORDER_DRAIN, NULL);
 }
 
+uint64_t worker_ask(struct worker *worker)
+{
+    return thread_ask(worker->thread);
+}
+
+const struct counters *worker_counters(const struct worker *worker)
+{
+    return loop_counters(worker->loop);
+}
+
 bool worker_has_ended(const struct worker *worker)
 {
     return thread_has_ended(worker->thread);

@@ -4,10 +4,10 @@
 #include "corsd/config/keys.h"
 
 extern const struct value_type flag_type, choice_type, choices_type, number_type, workers_type,
-    duration_type, size_type, file_mode_type, text_type, file_type, address_type, url_type,
-    upstream_type, host_type, path_type, target_type, origins_type, methods_type, headers_type,
-    cidrs_type, resolver_type, pairs_type, section_type, list_type, policy_type, named_type,
-    cors_type;
+    duration_type, size_type, file_mode_type, text_type, file_type, address_type, admin_type,
+    hosts_type, url_type, upstream_type, host_type, path_type, target_type, origins_type,
+    methods_type, headers_type, cidrs_type, resolver_type, pairs_type, section_type, list_type,
+    policy_type, named_type, cors_type;
 
 /* For readers: each reports and returns false. A hint of NULL is the key's own, or its example. */
 bool wrong_kind(struct reading *reading, const struct key *key, const struct node *node,

@@ -110,6 +110,11 @@ struct written_log {
     struct spec_text output;
 };
 
+struct written_admin {
+    struct spec_text address;
+    struct spec_list hosts;
+};
+
 struct written {
     struct items listen; /* struct written_listen */
     struct number workers;
@@ -123,5 +128,7 @@ struct written {
     struct written_limits limits;
     struct written_timeouts timeouts;
     struct written_log log;
+    struct written_admin admin;
+    struct number watch;
     const struct node *at;
 };

@@ -20,6 +20,13 @@ struct listener_spec {
     const void *place;
 };
 
+struct admin_spec { /* the admin listener */
+    bool on;
+    struct listener_spec listener;
+    struct str *hosts; /* names it answers to, beside IP addresses and localhost */
+    size_t n_hosts;
+};
+
 enum host_mode { HOST_KEEP, HOST_UPSTREAM, HOST_NAME };
 enum origin_mode { ORIGIN_KEEP, ORIGIN_REMOVE, ORIGIN_VALUE };
 
@@ -136,6 +143,8 @@ struct plan {
     struct limits limits;
     struct timeouts timeouts;
     struct log_spec log;
+    struct admin_spec admin;
+    bool watch;
     const struct written *written; /* config/'s: what was written, for `corsd show` */
     struct str file;    /* the configuration's path, or empty */
     struct plan_file *files;

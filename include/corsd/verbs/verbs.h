@@ -8,6 +8,7 @@ int verb_show(int argc, char **argv);
 int verb_probe(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_schema(int argc, char **argv);
+int verb_health(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 
 /* The file to read where none was named: CORSD_CONFIG, or /etc/corsd/corsd.yaml. */

@@ -111,7 +111,8 @@ static const struct {
      "--cors: error: a policy is given by --allow-origin already\n"},
     {{GOOD, "--log-output", "a\nb"},
      "--log-output: error: a value cannot hold a line break or control character\n"},
-    {{GOOD, "--watch"}, "--watch: error: \"watch\" is not supported by this version\n"},
+    {{GOOD, "--admin-token-file", "x"},
+     "--admin-token-file: error: \"token_file\" is not supported by this version\n"},
     {{GOOD, "--"}, "--: error: this is no setting\n"},
     {{GOOD, "="}, "error: this is no setting\n"},
 };
