@@ -13,8 +13,8 @@ static const struct {
 } verbs[] = {
     {"check", verb_check, "[FILE] [--json] [--strict]", "every fault, with place and hint"},
     {"show", verb_show, "[FILE]", "the effective configuration"},
-    {"explain", verb_explain, "--origin ORIGIN … URL", "what a browser would do, and why"},
-    {"probe", verb_probe, "--origin ORIGIN … URL", "the same judgement on a live server"},
+    {"explain", verb_explain, "--origin ORIGIN ... URL", "what a browser would do, and why"},
+    {"probe", verb_probe, "--origin ORIGIN ... URL", "the same judgement on a live server"},
     {"schema", verb_schema, "", "JSON Schema of the configuration"},
     {"health", verb_health, "[-c FILE] [ADMIN]", "exit 0 when ready"},
     {"demo", verb_demo, "[--port N]", "a page, a backend without CORS, corsd between"},
