@@ -106,7 +106,8 @@ static const struct key health_keys[] = {
     {.name = "interval", .type = &duration_type, INTO(interval), .fallback = "5s", .min = 10,
      .max = LONGEST, .example = "2s", .doc = "From one check of a server to the next."},
     {.name = "timeout", .type = &duration_type, INTO(timeout), .fallback = "2s", .min = 10,
-     .max = LONGEST, .example = "1s", .doc = "How long a good answer may take, connecting included."},
+     .max = LONGEST, .example = "1s",
+     .doc = "How long a good answer may take, connecting included."},
     {.name = "rise", .type = &number_type, INTO(rise), .fallback = "2", .min = 1, .max = 1000,
      .example = "1", .doc = "Good checks in a row that bring a server back."},
     {.name = "fall", .type = &number_type, INTO(fall), .fallback = "3", .min = 1, .max = 1000,
@@ -130,9 +131,9 @@ static const struct key queue_keys[] = {
 static const struct key upstream_keys[] = {
     {.name = "url", .type = &url_type, INTO(url),
      .example = "http://127.0.0.1:3000", .also = "address host target server uri",
-     .doc = "Where the backend listens: http://HOST:PORT, https://HOST:PORT, or http+unix:PATH for a "
-            "unix socket. No path: what a request asks for is passed on as it came. This or servers is "
-            "required."},
+     .doc = "Where the backend listens: http://HOST:PORT, https://HOST:PORT, or http+unix:PATH for "
+            "a unix socket. No path: what a request asks for is passed on as it came. This or "
+            "servers is required."},
     {.name = "servers", .type = &list_type, INTO(servers), .item = &server_item,
      .example = "[\"http://10.0.0.1:80\", {url: \"http://10.0.0.2:80\", weight: 2}]",
      .also = "targets hosts backends urls",

@@ -1,5 +1,6 @@
-/* Which server a request goes to: smooth weighted round robin, or the fewest requests under way, among
- * those that are in; one that is due is tried first, and one that is out only for want of others. */
+/* Which server a request goes to: smooth weighted round robin, or the fewest requests under way,
+ * among those that are in; one that is due is tried first, and one that is out only for want of
+ * others. */
 #include "corsd/net/timer.h"
 #include "upstream.h"
 

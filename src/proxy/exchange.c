@@ -458,8 +458,8 @@ static enum stage send_request(struct exchange *ex)
 
 /* --- the response's head ---------------------------------------------------------------------- */
 
-/* Body bytes that left the client's inbox cannot be had again, written or not. A connection that was
- * new is given up for another server only. */
+/* Body bytes that left the client's inbox cannot be had again, written or not. A connection that
+ * was new is given up for another server only. */
 static bool may_retry(const struct exchange *ex)
 {
     return (ex->conn->used || ex->upstream->n_servers > 1) && !ex->retried && !ex->interim &&
@@ -975,8 +975,11 @@ static const struct {
     [STAGE_QUEUE] = {BIT(STAGE_CONNECT) | BIT(STAGE_AWAIT) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE),
                      queue_on},
     [STAGE_ANSWER] = {BIT(STAGE_DONE), answer_on},
-    [STAGE_CONNECT] = {BIT(STAGE_QUEUE) /* on to servers that are full */ | BIT(STAGE_AWAIT) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE), connect_on},
-    [STAGE_AWAIT] = {BIT(STAGE_CONNECT) /* a stale connection */ | BIT(STAGE_QUEUE) | BIT(STAGE_RELAY) |
+    [STAGE_CONNECT] = {BIT(STAGE_QUEUE) /* on to servers that are full */ | BIT(STAGE_AWAIT) |
+                           BIT(STAGE_ANSWER) | BIT(STAGE_DONE),
+                       connect_on},
+    [STAGE_AWAIT] = {BIT(STAGE_CONNECT) /* a stale connection */ | BIT(STAGE_QUEUE) |
+                         BIT(STAGE_RELAY) |
                          BIT(STAGE_TUNNEL) | BIT(STAGE_ANSWER) | BIT(STAGE_DONE),
                      await_on},
     [STAGE_RELAY] = {BIT(STAGE_DONE), relay_on},

@@ -210,7 +210,10 @@ static bool name_server(const struct tls_client *client, SSL *ssl, const char *h
     if (is_ip(host))
         return !client->verify || X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set_tlsext_host_name(ssl, host) && (!client->verify || SSL_set1_host(ssl, host));
+    /* SSL_set_tlsext_host_name, whose cast clang minds */
+    long named = SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                          (void *)(uintptr_t)host);
+    return named && (!client->verify || SSL_set1_host(ssl, host));
 }
 
 struct ssl_st *tls_client_open(struct tls_client *client, struct str host,

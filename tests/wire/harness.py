@@ -919,11 +919,16 @@ class Corsd:
         """corsd does not run meanwhile: what happens in here it finds all at once, as if it had been busy."""
         self.signal(signal.SIGSTOP)
         try:
-            while not re.search(r"^State:\s+T", self.status(), re.M):
+            while not all(state == "T" for state in self.thread_states()):
                 time.sleep(0.001)
             yield
         finally:
             self.signal(signal.SIGCONT)
+
+    def thread_states(self):
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/status", encoding="ascii") as status:
+                yield re.search(r"^State:\s+(\w)", status.read(), re.M)[1]
 
     def status(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:

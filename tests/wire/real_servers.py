@@ -11,6 +11,7 @@ A server's own refusal (a 400) is a record too: corsd sent it what it could not 
 """
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -145,6 +146,11 @@ http {
     }
 }
 """
+
+    @classmethod
+    def serving(cls, location):
+        """Its configuration with this location in front, and nothing behind."""
+        return re.sub(r"location / { proxy_pass http://unix:.*", lambda _: location, cls.conf)
 
     def command(self):
         return ["-p", self.folder, "-e", os.path.join(self.folder, "error"), "-c",

@@ -329,12 +329,8 @@ def test_faults_look_the_same_at_the_start(file, command):
 
 # keys of DESIGN §1 whose feature comes later: refused by name, never ignored
 UNBUILT = {
-    "watch": GOOD + "watch: true\n",
-    "admin": GOOD + "admin: 127.0.0.1:9901\n",
     "log.access: json": GOOD + "log: {access: json}\n",
-    "https upstream": "listen: :8080\nupstream: https://127.0.0.1\ncors: off\n",
-    "systemd listener": "listen: systemd\nupstream: http://127.0.0.1:1\ncors: off\n",
-    "tls listener": GOOD.replace("127.0.0.1:8080", "{address: ':8443', tls: {cert: a, key: b}}"),
+    "admin's token_file": GOOD + "admin: {address: 127.0.0.1:9901, token_file: token}\n",
 }
 
 

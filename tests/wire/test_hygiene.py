@@ -71,8 +71,8 @@ def test_hints_that_the_server_is_about_to_close(shared_one, backend, hint):
 
 def unasked(corsd, backend, data, more):
     """A request and bytes on the only pooled connection, seen in one turn of the loop, request first."""
-    go = threading.Event()
-    backend.plays([reply(200, "warm"), until(go), more])
+    go, said = threading.Event(), threading.Event()
+    backend.plays([reply(200, "warm"), until(go), more, lambda conn: said.set()])
     backend.always(lambda seen: reply(200, f"{seen.method} {seen.target}"))
     client = corsd.connect()
     assert client.ask(get("/warm")).body == b"warm"
@@ -81,7 +81,8 @@ def unasked(corsd, backend, data, more):
         client.send(data)
         time.sleep(0.02)
         go.set()
-        time.sleep(0.05)
+        assert said.wait(20)
+        time.sleep(0.02)
     return client
 
 

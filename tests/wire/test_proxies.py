@@ -115,7 +115,7 @@ def test_httpoxy(untrusting, backend):
 # a real nginx in front
 
 class Front(Nginx):
-    conf = Nginx.conf.replace('location / { return 200 "nginx\\n"; }', """location / {
+    conf = Nginx.serving("""location / {
             proxy_pass http://CORSD;
             proxy_http_version 1.1;
             proxy_set_header Host $http_host;

@@ -71,10 +71,10 @@ class Gunicorn(RealServer):
 
 class Files(Apache):
     def __init__(self, lines):
-        self.conf = re.sub(r"(?m)^Lua.*$", "", Apache.conf).replace(
-            "LoadModule lua_module MODULES/mod_lua.so", "".join(
-                f"LoadModule {name}_module MODULES/mod_{name}.so\n" for name in ("dir", "headers", "remoteip", "mime"))
-            + "TypesConfig /dev/null") + lines.replace("/srv/www", "FOLDER/www")
+        modules = "".join(
+            f"LoadModule {name}_module MODULES/mod_{name}.so\n" for name in ("dir", "headers", "remoteip", "mime"))
+        self.conf = re.sub(r"(?m)^AliasMatch .*$", modules + "TypesConfig /dev/null", Apache.conf) + lines.replace(
+            "/srv/www", "FOLDER/www")
         super().__init__()
 
     def command(self):
@@ -118,7 +118,7 @@ class Tomcat(RealServer):
 
 class Page(Nginx):
     def __init__(self, lines):
-        self.conf = Nginx.conf.replace('location / { return 200 "nginx\\n"; }', lines)
+        self.conf = Nginx.serving(lines)
         super().__init__()
 
 

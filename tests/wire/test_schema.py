@@ -16,7 +16,7 @@ EXAMPLES = os.path.join(HOUSE, "config")
 # What no schema can say: YAML's own rules, addresses and origins, names that must exist, values of variables.
 BEYOND = re.compile(r"yaml_|key_(twice|three_times)|credentials_capital|variable_|listen_|upstream_|route_|origin|"
                     r"suffix_list_|proxies_bits|proxies_mask|proxies_name|policy_unknown|rules_|method_trace|"
-                    r"max_age_(millis|too_long)|missing_route_upstream")
+                    r"max_age_(millis|too_long)|missing_route_upstream|servers_(and_url|twice|weightless)|tls_no_file")
 
 
 class Core(yaml.SafeLoader):
@@ -78,7 +78,7 @@ def test_bad_ones_do_not(validator, name):
 
 @pytest.mark.parametrize("name", [
     "listen_port_only", "listen_empty_list", "upstream_list", "upstream_no_scheme", "route_no_slash", "route_scalar",
-    "route_query", "origin_scalar", "origin_empty_list", "origin_item_map", "listen_url", "upstream_https"])
+    "route_query", "origin_scalar", "origin_empty_list", "origin_item_map", "listen_url"])
 def test_what_it_does_judge(validator, name):
     """Kinds of faults that BEYOND lets go as a whole."""
     assert not validator.is_valid(document(os.path.join(CORPUS, "bad", name + ".yaml")))

@@ -55,8 +55,8 @@ void stream_look_again(struct stream *stream);
  * negative errno. */
 int stream_connected(struct stream *stream);
 
-/* Speaks TLS from now on, by `ssl`, which is the stream's either way (NULL: out of memory). Negative
- * errno. The handshake goes on with reads and writes. */
+/* Speaks TLS from now on, by `ssl`, which is the stream's either way (NULL: out of memory).
+ * Negative errno. The handshake goes on with reads and writes. */
 MUST_USE int stream_secure(struct stream *stream, struct ssl_st *ssl);
 bool stream_is_opening(const struct stream *stream); /* its handshake is not done */
 /* Why TLS failed, after -EPROTO or in a handshake, and OpenSSL's words for it (or NULL). */

@@ -17,7 +17,8 @@ struct bell;
 struct crowd *crowd_create(void);
 void crowd_destroy(struct crowd *crowd);
 /* The one descriptor kept in reserve is given up, for what must work when there are no more: a
- * reload, an accept of the admin listener; and kept again, at once or when one is free. In pairs. */
+ * reload, an accept of the admin listener; and kept again, at once or when one is free. In
+ * pairs. */
 void crowd_lend_reserve(struct crowd *crowd);
 void crowd_keep_reserve(struct crowd *crowd);
 
@@ -50,8 +51,8 @@ MUST_USE bool loop_listen(struct loop *loop, const struct listen_item *items, si
 void loop_unready(struct loop *loop);
 /* Lets its sockets go (see loop_listen), ends idle connections, lets the others finish. */
 void loop_drain(struct loop *loop);
-/* After a drain: nothing listens, no client is connected, and no connection to a server is left that
- * another loop waits for. */
+/* After a drain: nothing listens, no client is connected, and no connection to a server is left
+ * that another loop waits for. */
 bool loop_is_done(const struct loop *loop);
 /* Counters are written by this loop's thread alone; others read them with relaxed loads. */
 const struct counters *loop_counters(const struct loop *loop);
