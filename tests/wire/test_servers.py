@@ -135,12 +135,13 @@ def test_a_reload_keeps_pools_of_what_did_not_change(given, backend):
     """
     backend.always(reply(200, "hello"))
     corsd = given(text, FAILS="5")
-    assert corsd.ask(get("/")).status == 200
-    assert corsd.ask(get("/other")).status == 200
+    client = corsd.connect()  # one worker's: each has its own pools
+    assert client.ask(get("/")).status == 200
+    assert client.ask(get("/other")).status == 200
     opened = backend.requests[1].connection
     corsd.reload(text.replace("FAILS", "6"))
     assert backend.waits(lambda: len(backend.open) == 1)  # the changed one's pool is let go at once
-    assert corsd.ask(get("/")).status == 200
+    assert client.ask(get("/")).status == 200
     assert backend.requests[2].connection == backend.requests[0].connection
-    assert corsd.ask(get("/other")).status == 200
+    assert client.ask(get("/other")).status == 200
     assert backend.requests[3].connection not in (opened, backend.requests[0].connection)

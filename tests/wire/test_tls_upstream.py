@@ -91,14 +91,14 @@ def through(given, url, made, more="", tls=""):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_requests_are_pooled_and_sessions_resumed(given, backend, made, https, version):
     origin = https(server_context(made.server, version))
-    corsd = through(given, origin.url, made)
+    client = through(given, origin.url, made).connect()  # one worker's: each has its own pool
     for n in range(4):
         origin.plays(reply(200, f"answer {n}"))
-        assert corsd.ask(get(f"/{n}")).body == b"answer %d" % n
+        assert client.ask(get(f"/{n}")).body == b"answer %d" % n
     assert origin.resumed == [False], "one connection for all"
     origin.plays(reply(200, "bye", "Connection: close"))
-    corsd.ask(get("/last"))
-    assert corsd.ask(get("/again")).status == 200
+    client.ask(get("/last"))
+    assert client.ask(get("/again")).status == 200
     assert origin.resumed == [False, True]
     assert not origin.refused
 
