@@ -515,8 +515,8 @@ static void run(struct str input, size_t client_step, size_t answer_step, struct
     LAW(scene);
     scene->client_step = client_step;
     scene->answer_step = answer_step;
-    scene->loop = loop_create(stage.base, &stage.log, stage.crowd, stage.fleet, &bell, stage.plan,
-                              seed);
+    scene->loop =
+        loop_create(stage.base, &stage.log, stage.crowd, stage.fleet, &bell, stage.plan, seed);
     struct listen_item front = {.socket = stage.listener, .spec = 0};
     LAW(scene->loop && loop_listen(scene->loop, &front, 1, stage.plan));
     for (size_t i = 0; i < CLIENTS; i++)
