@@ -1,10 +1,9 @@
 // The browser model held against the real Chromium: every case of cases.mjs, from servers of its own
 // making, right and broken.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import cases from './cases.mjs';
 import { differences, fetchAll, judge, stage } from './differential.mjs';
-import { newContext } from './harness.mjs';
+import { newContext, test } from './harness.mjs';
 
 const BATCH = 40;
 
@@ -22,11 +21,10 @@ async function inChromium(t, items, page) {
   return seen;
 }
 
-test(`Chromium and the model agree on ${cases.length} cases`, async (t) => {
+test(`Chromium and the model agree on ${cases.length} cases`, { timeout: 300_000 }, async (t) => {
   assert(cases.length >= 400);
   const { items, origins } = await stage(t, cases);
-  const context = await newContext();
-  t.after(() => context.close());
+  const context = await newContext(t);
   const page = await context.newPage();
   const console_ = [];
   page.on('console', (message) => console_.push(message.text()));

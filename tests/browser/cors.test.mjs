@@ -1,8 +1,7 @@
 // The main job, seen by a real browser: what CORS blocks works through corsd, and what the policy
 // does not list is refused in the browser's own words.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { blocked, preflights, said, scene, serve } from './harness.mjs';
+import { blocked, preflights, said, scene, serve, test } from './harness.mjs';
 
 // A backend as they were before CORS: 405 to OPTIONS, no CORS headers.
 function legacy(request, response) {

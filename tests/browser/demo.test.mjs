@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { corsdBin, end, listen, newContext, root, said } from './harness.mjs';
+import { after, before } from 'node:test';
+import { corsdBin, end, listen, newContext, root, said, test } from './harness.mjs';
 
 // What each caption promises: how each way ends, what the page gets to read through corsd, and the
 // requests that reach the backend ("d" directly, "c" through corsd).
@@ -46,8 +46,7 @@ after(async () => {
 });
 
 async function open(t, options) {
-  const context = await newContext({ reducedMotion: 'reduce', ...options });
-  t.after(() => context.close());
+  const context = await newContext(t, { reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   const heard = await listen(page);
   await page.goto(url);

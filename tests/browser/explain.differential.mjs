@@ -6,9 +6,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
 import { fetchAll, sameWords } from './differential.mjs';
-import { corsdBin, end, freePort, newContext } from './harness.mjs';
+import { corsdBin, end, freePort, newContext, test } from './harness.mjs';
 
 const POLICIES = 25, EACH = 16;
 
@@ -56,7 +55,7 @@ async function answers(t, bytes) {
   return server.address().port;
 }
 
-test(`explain and Chromium agree on ${POLICIES * EACH} pairs through corsd`, async (t) => {
+test(`explain and Chromium agree on ${POLICIES * EACH} pairs through corsd`, { timeout: 300_000 }, async (t) => {
   const html = '<!DOCTYPE html><title>page</title><link rel="icon" href="data:,"><iframe sandbox="allow-scripts" srcdoc="<!DOCTYPE html><title>frame</title>"></iframe>';
   const origin = `http://localhost:${await answers(t, `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: ${html.length}\r\n\r\n${html}`)}`;
   const backend = await answers(t, 'HTTP/1.1 200 OK\r\nX-Own: 1\r\nETag: "x"\r\nContent-Length: 0\r\n\r\n');
@@ -77,8 +76,7 @@ test(`explain and Chromium agree on ${POLICIES * EACH} pairs through corsd`, asy
   }
 
   const items = Array.from({ length: POLICIES * EACH }, (_, n) => ({ n, url: `http://localhost:${port}/p${Math.floor(n / EACH)}/n${n}-`, ...request(d) }));
-  const context = await newContext();
-  t.after(() => context.close());
+  const context = await newContext(t);
   const page = await context.newPage(), heard = [];
   page.on('console', (message) => heard.push(message.text()));
   await page.goto(origin + '/');

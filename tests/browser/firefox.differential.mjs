@@ -2,16 +2,16 @@
 // console. Skipped where there is no Firefox.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { test } from 'node:test';
 import cases from './cases.mjs';
 import { differences, fetchAll, judge, stage } from './differential.mjs';
 import { firefox, firefoxBin } from './firefox.mjs';
+import { test } from './harness.mjs';
 
 const BATCH = 40;
 // Every third of the Chromium's cases, and all redirects; with CORSD_BROWSER_ALL=1 every one.
 const some = process.env.CORSD_BROWSER_ALL ? cases : cases.filter(({ name }, n) => n % 3 === 0 || /redirect/.test(name));
 
-test(`Firefox and the model agree on ${some.length} cases`, { skip: !fs.existsSync(firefoxBin) && `no Firefox at ${firefoxBin}` }, async (t) => {
+test(`Firefox and the model agree on ${some.length} cases`, { timeout: 600_000, skip: !fs.existsSync(firefoxBin) && `no Firefox at ${firefoxBin}` }, async (t) => {
   const { items, origins } = await stage(t, some);
   const browser = await firefox(t);
   await browser.navigate(origins.page + '/');

@@ -1,4 +1,4 @@
-// What every browser test needs: the real corsd, a backend, a page on another origin, and Chromium.
+// What every browser test needs: the real corsd, a backend, and a page on another origin, in Chromium.
 // scene() starts all four for one test and ends them with it.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -7,37 +7,22 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { after } from 'node:test';
+import { after, test as nodeTest } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { endChromium, newContext, newProfile } from './chromium.mjs';
+
+export { newContext };
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const corsdBin = process.env.CORSD_BIN || path.join(root, 'build/release/corsd');
 assert(fs.existsSync(corsdBin), `no corsd at ${corsdBin}: run ./dev build, or set CORSD_BIN`);
 
-// ---- Chromium: one for a test file, a new profile each; a context of its own for each test ----
+after(endChromium);
 
-const launch = {
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-};
-let browser;
-export async function newContext(options = {}) {
-  browser ??= chromium.launch(launch);
-  return (await browser).newContext(options);
-}
-// Contexts are incognito, and Debian's Chromium blocks the cookies of other sites in every profile;
-// this one lets them in, as most people's browsers do.
-export async function newProfile(t) {
-  const made = folder(t);
-  fs.mkdirSync(path.join(made, 'Default'));
-  fs.writeFileSync(path.join(made, 'Default', 'Preferences'),
-    JSON.stringify({ profile: { cookie_controls_mode: 0, block_third_party_cookies: false } }));
-  return chromium.launchPersistentContext(made, launch);
-}
-after(async () => { if (browser) await (await browser).close(); });
+// A browser can hang: a test that takes this long has failed, and the next one goes on.
+const PATIENCE = 90_000;
+export const test = (name, options, story) => (story ? nodeTest(name, { timeout: PATIENCE, ...options }, story)
+  : nodeTest(name, { timeout: PATIENCE }, options));
 
 // What a page's console said, and the preflights that its browser sent.
 export async function listen(page) {
@@ -129,8 +114,7 @@ export async function end(child, said) {
 
 function folder(t) {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'corsd-browser-'));
-  // A browser that ends still writes into its profile.
-  t.after(() => fs.rmSync(made, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }));
+  t.after(() => fs.rmSync(made, { recursive: true, force: true }));
   return made;
 }
 
@@ -168,8 +152,7 @@ export async function scene(t, { cors, backend, upgrade, keepBody = false, profi
   t.after(() => end(child, () => said));
   assert(await reachable(port, child), `corsd did not start:\n${said}`);
 
-  const context = await (profile ? newProfile(t) : newContext());
-  t.after(() => context.close());
+  const context = await (profile ? newProfile(t) : newContext(t));
   const page = await context.newPage();
   const heard = await listen(page);
   await page.goto(origin + '/');

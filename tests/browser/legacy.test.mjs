@@ -1,8 +1,7 @@
 // A legacy application that thinks it lives at the root of its own host, published below a prefix for
 // a page of another site: corsd puts prefix, public address and cookie attributes right.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { blocked, scene } from './harness.mjs';
+import { blocked, scene, test } from './harness.mjs';
 
 // It redirects to absolute URLs of the address it was asked as, and its cookies are for that host.
 const legacy = (request, response) => {

@@ -2,8 +2,7 @@
 // skipped, and says so.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { test } from 'node:test';
-import { blocked, lacks, preflights, said, scene, serve } from './harness.mjs';
+import { blocked, lacks, preflights, said, scene, serve, test } from './harness.mjs';
 
 const done = (request, response) => response.end('done');
 

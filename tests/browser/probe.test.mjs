@@ -2,10 +2,9 @@
 // what is right gets no false alarm.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { test } from 'node:test';
 import cors from 'cors';
 import express from 'express';
-import { corsdBin } from './harness.mjs';
+import { corsdBin, test } from './harness.mjs';
 
 const origin = 'https://app.example.com';
 const right = { origin: [origin], methods: ['GET', 'PUT'], allowedHeaders: ['X-Tenant'], maxAge: 600 };

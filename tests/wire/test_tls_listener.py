@@ -2,6 +2,7 @@
 certificates that change."""
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -34,16 +35,45 @@ def context(made, version=None, alpn=("http/1.1",)):
 
 
 class Sealed(Client):
-    """A client over TLS."""
+    """A client over TLS. One thread may send while another reads: OpenSSL allows one call at a time, and
+    Python 3.11 does not see to that."""
+
+    def __init__(self, sock):
+        super().__init__(sock)
+        self.turn = threading.Lock()
+
+    def attempt(self, call, *arguments):
+        end = time.monotonic() + self.patience
+        while True:
+            with self.turn:
+                self.sock.setblocking(False)
+                try:
+                    return call(*arguments)
+                except ssl.SSLWantReadError:
+                    waits = select.POLLIN
+                except ssl.SSLWantWriteError:
+                    waits = select.POLLOUT
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            poll = select.poll()
+            poll.register(self.sock, waits)
+            poll.poll(min(left, 0.05) * 1000)  # what the other thread reads may be what this one waits for
 
     def fill(self):
-        self.sock.settimeout(self.patience)
         try:
-            more = self.sock.recv(65536)
+            more = self.attempt(self.sock.recv, 65536)
         except ssl.SSLEOFError as error:
             raise ConnectionResetError("no close_notify") from error
         self.buffer += more
         return bool(more)
+
+    def send(self, *parts):
+        for part in parts:
+            left = memoryview(part)
+            while left:
+                left = left[self.attempt(self.sock.send, left[:65536]):]
+        return self
 
 
 def seal(corsd, ctx, name="app.test", session=None):
