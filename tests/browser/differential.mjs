@@ -69,7 +69,11 @@ export async function fetchAll(items) {
       return { allowed: error.name === 'TimeoutError' ? 'never answered' : false };
     }
   };
-  return Promise.all(items.map(one));
+  // Two at a time: a request that was redirected keeps its connection while its new preflight wants another, and with
+  // Chromium's six to a host all taken so, none would ever go on.
+  const results = [], todo = items.entries();
+  await Promise.all([1, 2].map(async () => { for (const [i, item] of todo) results[i] = await one(item); }));
+  return results;
 }
 
 export function judge(browser, items) {
