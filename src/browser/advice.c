@@ -1,7 +1,8 @@
 /* One row a block: what happened, and what mends it. */
 #include "corsd/browser/advice.h"
+#include "blanks.h"
 
-/* In a text: %v the blamed value, %o the origin, %m the method, %s the status. */
+/* Their blanks: blanks.h. */
 static const struct {
     const char *what, *fix;
 } rows[BLOCKS] = {
@@ -77,40 +78,27 @@ static const struct {
     [BLOCK_NO_MEMORY] = {"Out of memory.", "Try a smaller request."},
 };
 
-static void fill(struct buf *out, const char *text, const struct fetch *fetch)
-{
-    for (; *text; text++) {
-        if (*text != '%') {
-            buf_add_char(out, *text);
-            continue;
-        }
-        switch (*++text) {
-        case 'v': buf_add(out, fetch->blamed); break;
-        case 'o': buf_add(out, fetch->origin); break;
-        case 'm': buf_add(out, fetch->method); break;
-        default: buf_add_u64(out, fetch->status); break;
-        }
-    }
-}
-
 /* OPTIONS that a framework answers by itself: fine in its own eyes, and no word of CORS. */
 static void what_of_options(struct buf *out, const struct fetch *fetch)
 {
-    fill(out,
-         "Before such a request the browser asks for permission: an OPTIONS request called the "
-         "preflight. ",
-         fetch);
+    blanks_fill(
+        out,
+        "Before such a request the browser asks for permission: an OPTIONS request called the "
+        "preflight. ",
+        fetch);
     if (fetch->status >= 200 && fetch->status <= 299)
-        fill(out,
-             "The server answered it with %s, but without CORS headers: its framework answers "
-             "OPTIONS by itself, and the code that would add them is not asked.",
-             fetch);
+        blanks_fill(
+            out,
+            "The server answered it with %s, but without CORS headers: its framework answers "
+            "OPTIONS by itself, and the code that would add them is not asked.",
+            fetch);
     else
-        fill(out,
-             "The server answered it with %s and without CORS headers: 405 and 404 mean that it "
-             "knows no OPTIONS here, 401 and 403 that a login stands before it, and a preflight "
-             "never carries one.",
-             fetch);
+        blanks_fill(
+            out,
+            "The server answered it with %s and without CORS headers: 405 and 404 mean that it "
+            "knows no OPTIONS here, 401 and 403 that a login stands before it, and a preflight "
+            "never carries one.",
+            fetch);
 }
 
 void advice_what(struct buf *out, const struct fetch *fetch)
@@ -118,16 +106,16 @@ void advice_what(struct buf *out, const struct fetch *fetch)
     if (fetch->block == BLOCK_ORIGIN_MISSING && fetch->in_preflight)
         what_of_options(out, fetch);
     else if (rows[fetch->block].what)
-        fill(out, rows[fetch->block].what, fetch);
+        blanks_fill(out, rows[fetch->block].what, fetch);
 }
 
 void advice_fix(struct buf *out, const struct fetch *fetch)
 {
     if (fetch->block == BLOCK_ORIGIN_MISSING && fetch->in_preflight)
-        fill(out,
-             "Let the server, or a proxy before it, answer OPTIONS with 204, "
-             "Access-Control-Allow-Origin: %o and what the page asks for.",
-             fetch);
+        blanks_fill(out,
+                    "Let the server, or a proxy before it, answer OPTIONS with 204, "
+                    "Access-Control-Allow-Origin: %o and what the page asks for.",
+                    fetch);
     else if (rows[fetch->block].fix)
-        fill(out, rows[fetch->block].fix, fetch);
+        blanks_fill(out, rows[fetch->block].fix, fetch);
 }

@@ -1,7 +1,8 @@
 /* The messages: one table a browser, with holes for what differs. */
 #include "corsd/browser/console.h"
+#include "blanks.h"
 
-/* In a text: %v the blamed value, %o the origin sent, %u the URL asked, %s the status. */
+/* Their blanks: blanks.h. */
 struct words {
     const char *text;
     bool no_prefix; /* the text stands alone */
@@ -18,8 +19,8 @@ static const struct words chromium_words[BLOCKS] = {
                               "'%v', but only one is allowed. Have the server send the header with "
                               "a valid value."},
     [BLOCK_ORIGIN_TWICE] = {"The 'Access-Control-Allow-Origin' header contains multiple values "
-                              "'%v', but only one is allowed. Have the server send the header with "
-                              "a valid value."},
+                            "'%v', but only one is allowed. Have the server send the header with "
+                            "a valid value."},
     [BLOCK_ORIGIN_INVALID] = {"The 'Access-Control-Allow-Origin' header contains the invalid value "
                               "'%v'. Have the server send the header with a valid value."},
     [BLOCK_ORIGIN_OTHER] = {"The 'Access-Control-Allow-Origin' header has a value '%v' that is not "
@@ -49,7 +50,7 @@ static const struct words chromium_words[BLOCKS] = {
 };
 
 #define NOT_MATCHING "%u. (Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘%v’)."
-#define NO_SUCCESS "%u. (Reason: CORS request did not succeed). Status code: (null)."
+#define NO_SUCCESS   "%u. (Reason: CORS request did not succeed). Status code: (null)."
 
 static const struct words firefox_words[BLOCKS] = {
     [BLOCK_NO_ANSWER] = {NO_SUCCESS},
@@ -79,22 +80,6 @@ static const struct words firefox_words[BLOCKS] = {
     [BLOCK_REDIRECT_USER] = {NO_SUCCESS},
 };
 
-static void fill(struct buf *out, const char *text, const struct fetch *fetch)
-{
-    for (; *text; text++) {
-        if (*text != '%') {
-            buf_add_char(out, *text);
-            continue;
-        }
-        switch (*++text) {
-        case 'v': buf_add(out, fetch->blamed); break;
-        case 'o': buf_add(out, fetch->origin); break;
-        case 'u': buf_add(out, fetch->url.href); break;
-        default: buf_add_u64(out, fetch->status); break;
-        }
-    }
-}
-
 /* Chromium says nothing about a redirect to a scheme that it knows, or to no URL at all. */
 static bool is_unknown_scheme(struct str location)
 {
@@ -108,7 +93,7 @@ static void say_chromium(struct buf *out, const struct fetch *fetch)
     bool scheme = fetch->block == BLOCK_REDIRECT_SCHEME;
     if (!words->text || (scheme && !is_unknown_scheme(fetch->blamed)))
         return;
-    fill(out, scheme ? "Access to fetch at '%v' " : "Access to fetch at '%u' ", fetch);
+    blanks_fill(out, scheme ? "Access to fetch at '%v' " : "Access to fetch at '%u' ", fetch);
     if (fetch->redirects || scheme) {
         buf_add(out, STR("(redirected from '"));
         buf_add(out, fetch->page->url.href);
@@ -119,7 +104,7 @@ static void say_chromium(struct buf *out, const struct fetch *fetch)
     buf_add(out, STR("' has been blocked by CORS policy: "));
     if (fetch->in_preflight && !words->no_prefix)
         buf_add(out, STR("Response to preflight request doesn't pass access control check: "));
-    fill(out, words->text, fetch);
+    blanks_fill(out, words->text, fetch);
 }
 
 static void say_firefox(struct buf *out, const struct fetch *fetch)
@@ -129,7 +114,7 @@ static void say_firefox(struct buf *out, const struct fetch *fetch)
         return;
     buf_add(out, STR("Cross-Origin Request Blocked: The Same Origin Policy disallows reading the "
                      "remote resource at "));
-    fill(out, words->text, fetch);
+    blanks_fill(out, words->text, fetch);
 }
 
 void console_say(struct buf *out, enum browser_name browser, const struct fetch *fetch)

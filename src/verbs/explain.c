@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "corsd/browser/copied.h"
-#include "corsd/config/diagnostic.h"
 #include "corsd/explain/explanation.h"
 #include "corsd/explain/report.h"
 #include "corsd/verbs/verbs.h"
 #include "reads.h"
+#include "source.h"
 #include "typed.h"
 
 enum { INPUT_MAX = 64 << 20, BACKEND_MAX = 64 * 1024 };
@@ -48,7 +48,7 @@ struct asked {
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-enum { OPT_ORIGIN = 256, OPT_CREDENTIALS, OPT_CURL, OPT_HAR, OPT_STATUS, OPT_HEADER, OPT_JSON };
+enum { OPT_CURL = TYPED_OWN, OPT_HAR, OPT_STATUS, OPT_HEADER, OPT_JSON };
 
 static bool backend_status(struct asked *asked, const char *text)
 {
@@ -74,20 +74,16 @@ static bool backend_header(struct asked *asked, const char *text)
 }
 
 /* False: wrong usage, told. */
-static bool take(struct asked *asked, int option)
+static bool take(void *ctx, int option)
 {
+    struct asked *asked = ctx;
     switch (option) {
-    case 'c': asked->reads.file = optarg; return true;
-    case 'X': asked->typed.method = str_of(optarg); return true;
-    case 'H': return typed_header(&asked->typed, str_of(optarg));
-    case OPT_ORIGIN: return typed_origin(&asked->typed, optarg);
-    case OPT_CREDENTIALS: asked->typed.page.credentials = CREDENTIALS_INCLUDE; return true;
     case OPT_CURL: asked->curl = optarg; return true;
     case OPT_HAR: asked->har = optarg; return true;
     case OPT_STATUS: return backend_status(asked, optarg);
     case OPT_HEADER: return backend_header(asked, optarg);
     case OPT_JSON: asked->reads.json = true; return true;
-    default: fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help); return false;
+    default: asked->reads.file = optarg; return true; /* -c */
     }
 }
 
@@ -95,35 +91,19 @@ static bool take(struct asked *asked, int option)
 static int read_options(struct asked *asked, int argc, char **argv)
 {
     static const struct option options[] = {
+        TYPED_OPTIONS,
         {"config", required_argument, NULL, 'c'},
-        {"origin", required_argument, NULL, OPT_ORIGIN},
-        {"method", required_argument, NULL, 'X'},
-        {"header", required_argument, NULL, 'H'},
-        {"credentials", no_argument, NULL, OPT_CREDENTIALS},
         {"from-curl", required_argument, NULL, OPT_CURL},
         {"from-har", required_argument, NULL, OPT_HAR},
         {"backend-status", required_argument, NULL, OPT_STATUS},
         {"backend-header", required_argument, NULL, OPT_HEADER},
         {"json", no_argument, NULL, OPT_JSON},
-        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    optind = 0; /* begin anew */
-    for (int option; (option = getopt_long(argc, argv, "c:X:H:h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take(asked, option))
-            return WRONG_USAGE;
-    }
-    if (optind < argc)
-        asked->typed.url = str_of(argv[optind++]);
-    if (optind < argc)
-        return typed_wrong(&asked->typed, "one URL at a time: %s", argv[optind]);
-    if (asked->curl && asked->har)
+    int code = typed_read(&asked->typed, argc, argv, "c:X:H:h", options, take, asked);
+    if (code < 0 && asked->curl && asked->har)
         return typed_wrong(&asked->typed, "--from-curl or --from-har, not both");
-    return -1;
+    return code;
 }
 
 /* --- from the network panel ------------------------------------------------------------------- */
@@ -216,20 +196,12 @@ out:
 
 static int load_and_answer(struct asked *asked)
 {
-    struct diagnostics diagnostics;
-    struct buf faults = BUF_INIT(OUTPUT_MAX);
-    int code = 1;
-    diagnostics_init(&diagnostics);
     if (!asked->reads.file)
         asked->reads.file = default_config_file();
-    struct plan *plan = reads_load(&asked->reads, &diagnostics);
-    if (!plan)
-        diagnostics_print(&diagnostics, &faults, wants_colour(STDERR_FILENO));
-    write_out(STDERR_FILENO, &faults);
-    if (plan)
-        code = answer(asked, plan);
+    struct config_source source = {.file = asked->reads.file};
+    struct plan *plan = load_and_tell(&source, false);
+    int code = plan ? answer(asked, plan) : 1;
     plan_unref(plan);
-    diagnostics_finish(&diagnostics);
     return code;
 }
 

@@ -3,16 +3,12 @@
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "corsd/config/config.h"
-#include "corsd/config/diagnostic.h"
 #include "corsd/plan/plan.h"
 #include "corsd/verbs/verbs.h"
 #include "reads.h"
-
-extern char **environ;
+#include "source.h"
 
 enum { PATIENCE_MS = 3000, ANSWER_MAX = 4096 };
 
@@ -42,7 +38,7 @@ static int connect_to(const struct address *address)
     if (connect(fd, (const struct sockaddr *)&address->at, address->size) < 0)
         error = errno;
     if (error == EINPROGRESS)
-        error = !is_at(fd, POLLOUT) ? ETIMEDOUT
+        error = !is_at(fd, POLLOUT)                                       ? ETIMEDOUT
                 : getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno
                                                                           : error;
     if (!error)
@@ -136,42 +132,17 @@ static int ask_named(const char *text)
     return WRONG_USAGE;
 }
 
-/* The settings are those of the environment, where there is no file. */
-static struct plan *load(const char *file, struct diagnostics *diagnostics)
-{
-    size_t n = 0;
-    const char *named = getenv("CORSD_CONFIG");
-    struct config_source source = {.file = file};
-    while (environ[n])
-        n++;
-    const char **settings = calloc(n + 1, sizeof *settings);
-    if (!settings)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        if (config_is_variable(environ[i]))
-            settings[source.n_settings++] = environ[i];
-    if (!source.file && (!source.n_settings || (named && *named)))
-        source.file = default_config_file();
-    source.settings = settings;
-    if (source.file)
-        source.n_settings = 0;
-    struct plan *plan = config_load(&source, diagnostics);
-    free(settings);
-    return plan;
-}
-
 static int ask_configured(const char *file)
 {
-    struct diagnostics diagnostics;
-    struct buf text = BUF_INIT(OUTPUT_MAX);
-    diagnostics_init(&diagnostics);
-    struct plan *plan = load(file, &diagnostics);
-    if (!plan)
-        diagnostics_print(&diagnostics, &text, wants_colour(STDERR_FILENO));
-    diagnostics_finish(&diagnostics);
-    write_out(STDERR_FILENO, &text);
+    struct source source;
+    if (!source_init(&source, 0))
+        return 1;
+    source.config.file = file;
+    source_choose(&source, false);
+    struct plan *plan = load_and_tell(&source.config, false);
     int code = plan ? ask_plan(plan) : 1;
     plan_unref(plan);
+    source_finish(&source);
     return code;
 }
 
@@ -187,15 +158,11 @@ int verb_health(int argc, char **argv)
             fputs(help, stdout);
             return 0;
         }
-        if (option != 'c') {
-            fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help);
-            return WRONG_USAGE;
-        }
+        if (option != 'c')
+            return wrong_usage(help);
         file = optarg;
     }
-    if (argc - optind > 1 || (file && optind < argc)) {
-        fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help);
-        return WRONG_USAGE;
-    }
+    if (argc - optind > 1 || (file && optind < argc))
+        return wrong_usage(help);
     return optind < argc ? ask_named(argv[optind]) : ask_configured(file);
 }

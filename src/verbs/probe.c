@@ -39,22 +39,17 @@ struct asked {
     void (*print)(struct buf *out, const struct probe *probe); /* NULL: as text */
 };
 
-enum { OPT_ORIGIN = 256, OPT_CREDENTIALS, OPT_ONLY, OPT_CONNECT, OPT_JSON, OPT_SARIF, OPT_JUNIT };
+enum { OPT_ONLY = TYPED_OWN, OPT_CONNECT, OPT_JSON, OPT_SARIF, OPT_JUNIT };
 
-/* False: wrong usage, told. */
-static bool take(struct asked *asked, int option)
+static bool take(void *ctx, int option)
 {
+    struct asked *asked = ctx;
     switch (option) {
-    case 'X': asked->typed.method = str_of(optarg); return true;
-    case 'H': return typed_header(&asked->typed, str_of(optarg));
-    case OPT_ORIGIN: return typed_origin(&asked->typed, optarg);
-    case OPT_CREDENTIALS: asked->typed.page.credentials = CREDENTIALS_INCLUDE; return true;
     case OPT_ONLY: asked->preflight_only = true; return true;
     case OPT_CONNECT: asked->connect = optarg; return true;
     case OPT_JSON: asked->print = probe_json; return true;
     case OPT_SARIF: asked->print = probe_sarif; return true;
-    case OPT_JUNIT: asked->print = probe_junit; return true;
-    default: fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help); return false;
+    default: asked->print = probe_junit; return true;
     }
 }
 
@@ -62,32 +57,16 @@ static bool take(struct asked *asked, int option)
 static int read_options(struct asked *asked, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"origin", required_argument, NULL, OPT_ORIGIN},
-        {"method", required_argument, NULL, 'X'},
-        {"header", required_argument, NULL, 'H'},
-        {"credentials", no_argument, NULL, OPT_CREDENTIALS},
+        TYPED_OPTIONS,
         {"preflight-only", no_argument, NULL, OPT_ONLY},
         {"connect", required_argument, NULL, OPT_CONNECT},
         {"json", no_argument, NULL, OPT_JSON},
         {"sarif", no_argument, NULL, OPT_SARIF},
         {"junit", no_argument, NULL, OPT_JUNIT},
-        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    optind = 0; /* begin anew */
-    for (int option; (option = getopt_long(argc, argv, "X:H:h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take(asked, option))
-            return WRONG_USAGE;
-    }
-    if (optind < argc)
-        asked->typed.url = str_of(argv[optind++]);
-    if (optind < argc)
-        return typed_wrong(&asked->typed, "one URL at a time: %s", argv[optind]);
-    return typed_end(&asked->typed) ? -1 : WRONG_USAGE;
+    int code = typed_read(&asked->typed, argc, argv, "X:H:h", options, take, asked);
+    return code < 0 && !typed_end(&asked->typed) ? WRONG_USAGE : code;
 }
 
 /* host[:port] with the port that stands in it, or the scheme's. */

@@ -9,7 +9,7 @@
 #include "corsd/config/diagnostic.h"
 #include "corsd/verbs/verbs.h"
 
-static int wrong_usage(const char *help)
+int wrong_usage(const char *help)
 {
     fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help);
     return WRONG_USAGE;
@@ -18,8 +18,10 @@ static int wrong_usage(const char *help)
 int reads_parse(struct reads *reads, int argc, char **argv, const char *help)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},
-        {"strict", no_argument, NULL, 's'},       {"help", no_argument, NULL, 'h'},
+        {"config", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"strict", no_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     bool takes_json = strstr(help, "--json") != NULL;

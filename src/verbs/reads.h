@@ -12,6 +12,8 @@ struct reads {
 enum { OUTPUT_MAX = 1 << 30 };
 static const int WRONG_USAGE = 2;
 
+/* Prints the help's first line on stderr; returns WRONG_USAGE. */
+int wrong_usage(const char *help);
 /* -1: go on; else the exit code. `help` is printed for --help, its first line for wrong usage. */
 int reads_parse(struct reads *reads, int argc, char **argv, const char *help);
 /* The plan of reads->file (NULL: faults). */

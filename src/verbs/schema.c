@@ -35,10 +35,8 @@ int verb_schema(int argc, char **argv)
     for (size_t i = 0; argc == 2 && i < sizeof forms / sizeof *forms; i++)
         if (strcmp(argv[1], forms[i].flag) == 0)
             describe = forms[i].describe;
-    if (!describe) {
-        fprintf(stderr, "%.*s\n", (int)strcspn(help, "\n"), help);
-        return WRONG_USAGE;
-    }
+    if (!describe)
+        return wrong_usage(help);
     describe(&out);
     return write_out(STDOUT_FILENO, &out) ? 0 : 1;
 }

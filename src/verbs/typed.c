@@ -6,11 +6,11 @@
 #include "corsd/verbs/verbs.h"
 #include "reads.h"
 
-void typed_init(struct typed *typed, const char *verb, const char *usage)
+void typed_init(struct typed *typed, const char *verb, const char *help)
 {
     memset(typed, 0, sizeof *typed);
     typed->verb = verb;
-    typed->usage = usage;
+    typed->help = help;
     arena_init(&typed->arena, NULL, 0);
 }
 
@@ -26,11 +26,12 @@ int typed_wrong(const struct typed *typed, const char *format, ...)
     va_start(list, format);
     vfprintf(stderr, format, list);
     va_end(list);
-    fprintf(stderr, "\n%.*s\n", (int)strcspn(typed->usage, "\n"), typed->usage);
-    return WRONG_USAGE;
+    fputc('\n', stderr);
+    return wrong_usage(typed->help);
 }
 
-bool typed_header(struct typed *typed, struct str line)
+/* "Name: value". False after saying so; a header that no page may set gets a word and is left out. */
+static bool add_header(struct typed *typed, struct str line)
 {
     struct str name = str_trim(str_cut(&line, ':'));
     enum page_fault fault = page_add_header(&typed->page, &typed->arena, name, line);
@@ -45,7 +46,7 @@ bool typed_header(struct typed *typed, struct str line)
     return false;
 }
 
-bool typed_origin(struct typed *typed, const char *text)
+static bool add_origin(struct typed *typed, const char *text)
 {
     struct origin origin;
     struct str value = str_of(text);
@@ -62,6 +63,31 @@ bool typed_origin(struct typed *typed, const char *text)
     }
     typed->origins[typed->n_origins++] = value;
     return true;
+}
+
+int typed_read(struct typed *typed, int argc, char **argv, const char *letters,
+               const struct option *options, bool (*take)(void *ctx, int option), void *ctx)
+{
+    bool good = true;
+    optind = 0; /* begin anew */
+    for (int option; (option = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
+        switch (option) {
+        case 'h': fputs(typed->help, stdout); return 0;
+        case '?': return wrong_usage(typed->help);
+        case 'X': typed->method = str_of(optarg); break;
+        case 'H': good = add_header(typed, str_of(optarg)); break;
+        case TYPED_ORIGIN: good = add_origin(typed, optarg); break;
+        case TYPED_CREDENTIALS: typed->page.credentials = CREDENTIALS_INCLUDE; break;
+        default: good = take(ctx, option); break;
+        }
+        if (!good)
+            return WRONG_USAGE;
+    }
+    if (optind < argc)
+        typed->url = str_of(argv[optind++]);
+    if (optind < argc)
+        return typed_wrong(typed, "one URL at a time: %s", argv[optind]);
+    return -1;
 }
 
 bool typed_end(struct typed *typed)
