@@ -10,7 +10,10 @@
 #include <openssl/ssl.h>
 #include "corsd/tls/context.h"
 
-enum { RECORD = 16 * 1024 }; /* most bytes of a record, RFC 8446 §5.1 */
+enum {
+    RECORD = 16 * 1024, /* most bytes of a record, RFC 8446 §5.1 */
+    MUTE_MAX = 16 * RECORD,
+};
 
 struct tls {
     SSL *ssl;
@@ -23,6 +26,7 @@ struct tls {
     bool at_end;             /* the socket's end was read */
     bool broken;             /* no more can be said on it */
     bool owes_end, said_end; /* close_notify */
+    uint32_t mute;           /* bytes read since the last that were the owner's: at most MUTE_MAX */
     bool later_set;
     int later;               /* what a read met behind the bytes it brought: 0 or negative errno */
     int error;               /* errno of the socket */
@@ -65,6 +69,11 @@ static int bio_read(BIO *bio, char *bytes, int size)
     tls->at_end = n == 0;
     if (n && n < size && !stream->closing)
         tls->readable = false;
+    tls->mute += (uint32_t)n;
+    if (tls->mute > MUTE_MAX) { /* key updates without end would keep the loop in one SSL_read */
+        tls->error = EPROTO;
+        return -1;
+    }
     if (n && is_plain(tls, bytes)) {
         tls->fault = TLS_PLAIN_PEER;
         tls->error = EPROTO;
@@ -328,7 +337,11 @@ ssize_t tls_read(struct stream *stream, void *bytes, size_t size)
             tls->later = what;
             return (ssize_t)n;
         }
+        bool scanty = tls->mute > 2 * RECORD;
+        tls->mute = 0;
         n += got;
+        if (scanty)
+            break; /* "readable" stays: others' turn first */
         if (!has_more(tls)) {
             stream->readable = false;
             break;

@@ -9,6 +9,7 @@
 #include "corsd/net/stream.h"
 #include "corsd/net/timer.h"
 #include "corsd/proxy/fleet.h"
+#include "corsd/tls/context.h"
 
 enum { STATUS_LINE = 12 /* "HTTP/1.1 200" */, WHY = 128 };
 
@@ -17,6 +18,7 @@ struct check {
     struct member *member; /* with a reference */
     struct timer timer;    /* of the next check, or of the end of this one */
     struct stream stream;  /* fd -1: none is under way */
+    struct tls_session session;
     uint64_t began_ms;
     bool connecting, sent;
     unsigned good, bad;    /* in a row */
@@ -30,6 +32,7 @@ struct watch { /* of one upstream */
     struct group *group; /* with a reference */
     uint64_t fingerprint, generation;
     struct health_spec health; /* path: after the struct */
+    struct tls_client *tls;    /* with a reference; NULL: plain */
     struct str host;           /* what Host says; empty: the server's own authority */
     bool wanted;               /* by the plan that is taken */
     struct check **list;
@@ -140,6 +143,8 @@ static void on_event(struct stream *stream, short what)
     (void)what;
     if (check->connecting) {
         int error = stream_connected(stream);
+        if (error == -EAGAIN)
+            return;
         if (error) {
             fail_by(check, "its check could not connect", -error);
             return;
@@ -163,7 +168,6 @@ static void start(struct check *check)
     bool connecting = fd >= 0 && result < 0 && errno == EINPROGRESS;
     check->began_ms = timer_now_ms();
     check->sent = false;
-    check->connecting = connecting;
     check->n = 0;
     if (fd < 0) { /* our own want of descriptors says nothing about the server */
         end(check);
@@ -175,11 +179,15 @@ static void start(struct check *check)
         fail_by(check, "its check could not connect", error);
         return;
     }
-    if (stream_open(&check->stream, check->watch->checks->base, fd, on_event) < 0) {
+    if (stream_open(&check->stream, check->watch->checks->base, fd, on_event) < 0 ||
+        (check->member->tls &&
+         stream_secure(&check->stream, tls_client_open(check->watch->tls, check->member->host,
+                                                       &check->session)) < 0)) {
         end(check);
         return;
     }
-    check->stream.writable = !connecting;
+    check->connecting = connecting || check->member->tls;
+    check->stream.writable = !check->connecting;
     timer_set(check->watch->checks->timers, &check->timer, check->watch->health.timeout_ms);
 }
 
@@ -208,6 +216,7 @@ static struct check *check_create(struct watch *watch, struct member *member)
 static void check_destroy(struct check *check)
 {
     stream_close(&check->stream);
+    tls_session_forget(&check->session);
     timer_stop(&check->timer);
     member_unref(check->member);
     free(check);
@@ -267,6 +276,7 @@ static struct watch *watch_create(struct checks *checks, const struct upstream_s
     watch->checks = checks;
     watch->fingerprint = spec->fingerprint;
     watch->health = spec->health;
+    watch->tls = tls_client_ref(spec->tls);
     memcpy(watch->text, path.p, path.n);
     watch->health.path.p = watch->text;
     if (host.n)
@@ -280,6 +290,7 @@ static void watch_destroy(struct watch *watch)
 {
     drop_list(watch->list, watch->n);
     group_unref(watch->group);
+    tls_client_unref(watch->tls);
     free(watch);
 }
 

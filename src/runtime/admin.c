@@ -1,9 +1,7 @@
 /* The table of paths, who may ask, and the accepting. */
 #include "admin.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -50,12 +48,7 @@ static void say(struct reply *reply, unsigned status, const char *text)
 /* 200 while every loop turns. Each is asked for a sign of life, for those who ask next. */
 static void healthz(struct admin *admin, struct reply *reply)
 {
-    uint64_t longest = 0;
-    for (unsigned i = 0; i < admin->n_workers; i++) {
-        uint64_t owed = worker_has_ended(admin->workers[i]) ? 0 : worker_ask(admin->workers[i]);
-        longest = owed > longest ? owed : longest;
-    }
-    if (longest > HUNG_MS)
+    if (workers_owe_ms(admin->workers, admin->n_workers) > HUNG_MS)
         say(reply, 503, "a worker hangs");
     else
         say(reply, 200, "ok");

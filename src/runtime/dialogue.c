@@ -11,8 +11,9 @@
 #include "corsd/http/framing.h"
 #include "corsd/http/guard.h"
 #include "corsd/http/target.h"
+#include "corsd/net/timer.h"
 
-enum { HEAD_MAX = 16 * 1024, FIELDS_MAX = 64, ANSWER_MAX = 16 << 20, SILENCE_S = 10 };
+enum { HEAD_MAX = 16 * 1024, FIELDS_MAX = 64, ANSWER_MAX = 16 << 20, PATIENCE_MS = 10000 };
 
 struct dialogue {
     struct event event;
@@ -23,6 +24,7 @@ struct dialogue {
     struct buf in, out;
     size_t written;
     bool closes; /* after what is in `out` */
+    uint64_t until_ms; /* a head, or a piece of an answer, moves until then */
 };
 
 static void end(struct dialogue *dialogue)
@@ -117,6 +119,7 @@ static bool write_some(struct dialogue *dialogue)
             return false;
         }
         dialogue->written += n > 0 ? (size_t)n : 0;
+        dialogue->until_ms = timer_now_ms() + PATIENCE_MS;
     }
     buf_clear(&dialogue->out);
     dialogue->written = 0;
@@ -183,11 +186,13 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 /* Out of memory it rests until dialogue_end_all. */
 static void wait_for(struct dialogue *dialogue, short what)
 {
-    static const struct timeval silence = {.tv_sec = SILENCE_S};
+    uint64_t now = timer_now_ms(), ms = dialogue->until_ms > now ? dialogue->until_ms - now : 0;
+    struct timeval left = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
     event_del(&dialogue->event);
     if (event_assign(&dialogue->event, dialogue->host->base, dialogue->fd, what, on_event,
                      dialogue) == 0)
-        event_add(&dialogue->event, &silence);
+        event_add(&dialogue->event, &left);
 }
 
 bool dialogue_begin(struct dialogue_host *host, int fd)
@@ -199,6 +204,7 @@ bool dialogue_begin(struct dialogue_host *host, int fd)
     }
     *dialogue = (struct dialogue){.host = host,
                                   .fd = fd,
+                                  .until_ms = timer_now_ms() + PATIENCE_MS,
                                   .in = BUF_INIT(2 * HEAD_MAX),
                                   .out = BUF_INIT(ANSWER_MAX + 4096),
                                   .next = host->first,

@@ -295,6 +295,7 @@ static void begin_end(struct server *server)
     log_line(&server->log, LOG_INFO, "draining");
     service_stopping(&server->service);
     server->phase = DELAYED;
+    watch_files(server->watch, NULL, 0); /* what is not read any more would not let poll(2) wait */
     set_ready(server);
     server->phase_ms = timer_now_ms() + server->plan->timeouts.drain_delay;
     for (unsigned i = 0; i < server->n_workers; i++)
@@ -339,7 +340,7 @@ static void pass_time(struct server *server)
     if (server->phase == DRAINING && ended_workers(server) == server->n_workers)
         server->phase = ENDED;
     service_turn(&server->service, server->all, server->n_workers);
-    if (server->phase == RUNNING && watch_changed(server->watch)) {
+    if (watch_changed(server->watch)) {
         log_line(&server->log, LOG_INFO, "watch: files have changed");
         reload(server);
     }

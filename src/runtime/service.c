@@ -59,11 +59,7 @@ void service_stopping(struct service *service)
 
 static void feed(struct service *service, struct worker *const *workers, unsigned n, uint64_t now)
 {
-    uint64_t longest = 0;
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t owed = worker_has_ended(workers[i]) ? 0 : worker_ask(workers[i]);
-        longest = owed > longest ? owed : longest;
-    }
+    uint64_t longest = workers_owe_ms(workers, n);
     service->fed_ms = now;
     if (!longest) {
         notify(service->notify, "WATCHDOG=1");

@@ -33,7 +33,7 @@ struct watched {
 
 struct watch {
     const struct log *log;
-    int fd; /* -1: polling alone */
+    int fd; /* negative errno: polling alone */
     struct watched *files;
     size_t n;
     int folders[FOLDERS_MAX]; /* inotify's numbers */
@@ -91,9 +91,11 @@ static void forget_files(struct watched *files, size_t n)
 
 static void add_folder(struct watch *watch, const char *path)
 {
-    int number = watch->fd < 0 || watch->n_folders == FOLDERS_MAX
-                     ? -1
-                     : inotify_add_watch(watch->fd, *path ? path : "/", SIGNS);
+    int number = -1;
+    if (watch->fd < 0 || watch->n_folders == FOLDERS_MAX)
+        errno = watch->fd < 0 ? -watch->fd : ENOSPC;
+    else
+        number = inotify_add_watch(watch->fd, *path ? path : "/", SIGNS);
     if (number >= 0) {
         for (size_t i = 0; i < watch->n_folders; i++)
             if (watch->folders[i] == number)
@@ -199,6 +201,8 @@ struct watch *watch_create(const struct log *log)
         return NULL;
     watch->log = log;
     watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (watch->fd < 0)
+        watch->fd = -errno;
     return watch;
 }
 

@@ -178,9 +178,14 @@ void worker_drain(struct worker *worker)
     order(worker, ORDER_DRAIN, NULL);
 }
 
-uint64_t worker_ask(struct worker *worker)
+uint64_t workers_owe_ms(struct worker *const *workers, unsigned n)
 {
-    return thread_ask(worker->thread);
+    uint64_t longest = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t owed = worker_has_ended(workers[i]) ? 0 : thread_ask(workers[i]->thread);
+        longest = owed > longest ? owed : longest;
+    }
+    return longest;
 }
 
 const struct counters *worker_counters(const struct worker *worker)

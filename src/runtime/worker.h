@@ -17,8 +17,8 @@ MUST_USE bool worker_take_plan(struct worker *worker, struct plan *plan,
                                const struct listen_item *items, size_t n);
 void worker_unready(struct worker *worker); /* health_path turns 503 */
 void worker_drain(struct worker *worker);
-/* As thread_ask. */
-uint64_t worker_ask(struct worker *worker);
+/* Asks each for a sign of life; since how many ms the longest one is owed, as thread_ask. */
+uint64_t workers_owe_ms(struct worker *const *workers, unsigned n);
 /* Numbers that its thread writes: relaxed loads. */
 const struct counters *worker_counters(const struct worker *worker);
 bool worker_has_ended(const struct worker *worker);

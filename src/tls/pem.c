@@ -200,9 +200,14 @@ bool pem_read_authorities(const char *path, X509_STORE *store, uint64_t *hash,
         X509_free(cert);
     }
     close_file(file, &text);
-    ERR_clear_error();
-    return n || refuse(problem, false, "it begins with -----BEGIN CERTIFICATE-----",
-                       "%s holds no certificate in PEM", path);
+    /* What ends the loop in a good file is that no further block begins. */
+    unsigned long error = ERR_peek_last_error();
+    if (n && ERR_GET_REASON(error) == PEM_R_NO_START_LINE) {
+        ERR_clear_error();
+        return true;
+    }
+    return refuse(problem, false, n ? NULL : "it begins with -----BEGIN CERTIFICATE-----",
+                  n ? "a certificate in %s is broken" : "%s holds no certificate in PEM", path);
 }
 
 bool pem_use(const struct pem_pair *pair, const char *cert, SSL_CTX *context,

@@ -397,33 +397,35 @@ bool tls_server_is_stale(struct tls_server *server)
     return false;
 }
 
+/* Takes what the pair's files hold now; where that cannot be used, all stays as it is. */
+static void try_pair(struct tls_server *server, struct pair *pair)
+{
+    struct tls_problem problem;
+    struct pem_pair old = pair->pem;
+    size_t bad;
+    pair->pem = (struct pem_pair){0};
+    SSL_CTX *context = pem_read_pair(pair->cert, pair->key, &pair->pem, &problem)
+                           ? build(server, &bad, &problem)
+                           : NULL;
+    if (!context) {
+        pem_finish(&pair->pem);
+        pair->pem = old;
+        return;
+    }
+    pem_finish(&old);
+    pair->stale = false;
+    pthread_mutex_lock(&server->lock);
+    SSL_CTX *former = server->context;
+    server->context = context;
+    pthread_mutex_unlock(&server->lock);
+    SSL_CTX_free(former);
+}
+
 bool tls_server_try_again(struct tls_server *server)
 {
-    struct tls_problem problem = {0};
-    bool changed = false;
-    size_t bad;
-    for (size_t i = 0; i < server->n; i++) {
-        struct pair *pair = &server->pairs[i];
-        struct pem_pair fresh = {0};
-        if (!pair->stale)
-            continue;
-        if (!pem_read_pair(pair->cert, pair->key, &fresh, &problem)) {
-            pem_finish(&fresh);
-            continue;
-        }
-        pem_finish(&pair->pem);
-        pair->pem = fresh;
-        pair->stale = false;
-        changed = true;
-    }
-    SSL_CTX *context = changed ? build(server, &bad, &problem) : NULL;
-    if (context) {
-        pthread_mutex_lock(&server->lock);
-        SSL_CTX *old = server->context;
-        server->context = context;
-        pthread_mutex_unlock(&server->lock);
-        SSL_CTX_free(old);
-    }
+    for (size_t i = 0; i < server->n; i++)
+        if (server->pairs[i].stale)
+            try_pair(server, &server->pairs[i]);
     ERR_clear_error();
     return !tls_server_is_stale(server);
 }

@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -133,6 +134,18 @@ def test_many_askers_are_bounded(started, backend):
     for client in crowd:
         client.sock.close()
     patiently(lambda: ask(corsd, get("/readyz", host="localhost")).status == 200)
+
+
+def test_a_head_that_trickles_has_ten_seconds(started, backend):
+    corsd = started()
+    client = Client(corsd.dial(corsd.admin))
+    assert client.ask(get("/healthz", host="localhost")).status == 200
+    began = time.monotonic()
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        for byte in get("/healthz?" + "x" * 60, host="localhost"):
+            client.send(bytes([byte]))
+            time.sleep(0.5)
+    assert 8 < time.monotonic() - began < 20
 
 
 def test_it_comes_and_goes_and_moves_by_reload(started, backend):

@@ -1,5 +1,7 @@
 """TLS listeners: certificates by SNI, versions and ciphers, resumption, plain requests, bad bytes, floods,
 certificates that change."""
+import ctypes
+import ctypes.util
 import os
 import re
 import select
@@ -307,6 +309,27 @@ def test_half_handshakes_count(sealed, backend, made):
     raise AssertionError("they still count")
 
 
+def test_key_updates_without_end_are_cut(sealed, backend, made):
+    """OpenSSL reads on within one call as long as a record brings no data: a peer may not hold the loop so."""
+    corsd = sealed("workers: 1\ntimeouts: {header: 60s, idle: 60s}\n")
+    lib = ctypes.CDLL(ctypes.util.find_library("ssl"))
+    for name in "TLS_client_method", "SSL_CTX_new", "SSL_new":
+        getattr(lib, name).restype = ctypes.c_void_p
+    ctx = ctypes.c_void_p(lib.SSL_CTX_new(ctypes.c_void_p(lib.TLS_client_method())))
+    ssl_ = ctypes.c_void_p(lib.SSL_new(ctx))
+    client = corsd.connect()
+    client.sock.setblocking(True)
+    assert lib.SSL_set_fd(ssl_, client.sock.fileno()) == 1 and lib.SSL_connect(ssl_) == 1
+    end, sent = time.monotonic() + 20, 0
+    while time.monotonic() < end and lib.SSL_key_update(ssl_, 0) == 1 and lib.SSL_do_handshake(ssl_) == 1:
+        sent += 1
+    assert time.monotonic() < end, f"{sent} of them were read"
+    assert sent > 1000, "some are everyday"
+    assert seal(corsd, context(made)).ask(get()).status == 200
+    lib.SSL_free(ssl_)
+    lib.SSL_CTX_free(ctx)
+
+
 def pump(source, sink, gap=0.0):
     """Byte by byte from one socket to the other."""
     try:
@@ -386,6 +409,32 @@ def serial(corsd, made):
     number = client.sock.getpeercert()["serialNumber"]
     client.sock.close()
     return number
+
+
+def test_a_pair_that_cannot_be_used_keeps_the_old_one(given, backend, made, tmp_path):
+    """What is tried again may be a pair in itself and still be refused: the key is too small."""
+    weak = certificates.Pair(str(tmp_path / "weak.crt"), str(tmp_path / "weak.key"))
+    certificates.openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout", weak.key, "-out", weak.cert, "-subj", "/CN=weak",
+                         "-addext", "subjectAltName=DNS:app.test")
+    pair = certificates.Pair(str(tmp_path / "cert"), str(tmp_path / "key"))
+    shutil.copy(made.server.cert, pair.cert)
+    shutil.copy(made.server.key, pair.key)
+    corsd = given(f"listen: {{address: LISTEN, tls: {{cert: {pair.cert}, key: {pair.key}}}}}\nupstream: BACKEND\n{CORS}\n")
+    old = serial(corsd, made)
+    shutil.copy(weak.cert, pair.cert)  # no match: the old pair goes on, and this one is tried again
+    corsd.signal(signal.SIGHUP)
+    assert corsd.logged("does not match the certificate")
+    shutil.copy(weak.key, pair.key)
+    time.sleep(2.5)
+    assert serial(corsd, made) == old
+    assert "are in use" not in corsd.log
+    shutil.copy(made.client.key, pair.key)  # and it is still there for the next
+    corsd.signal(signal.SIGHUP)
+    end = time.monotonic() + PATIENCE
+    while corsd.log.count("reloaded") < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert corsd.log.count("reloaded") == 2, corsd.log
+    assert serial(corsd, made) == old
 
 
 def test_a_pair_that_does_not_match_keeps_the_old_one_and_is_tried_again(given, backend, made, tmp_path):

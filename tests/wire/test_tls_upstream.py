@@ -282,3 +282,46 @@ def test_an_authority_that_changed_is_used_after_a_reload(given, backend, made, 
     corsd.signal(signal.SIGHUP)
     assert corsd.logged("reloaded")
     assert corsd.ask(get()).status == 200
+
+
+# ---------------------------------------------------------------- beside requests
+
+def test_health_checks_speak_tls(given, made, https):
+    """A server that is well over TLS stays up, one whose certificate is for another goes down."""
+    good, other = https(server_context(made.server)), https(server_context(made.issue("elsewhere", "DNS:else.test")))
+    for origin in good, other:
+        origin.always(lambda request: reply(200, request.target))
+    corsd = given(f"""
+        listen: LISTEN
+        upstreams:
+          api:
+            servers: [{good.url}, {other.url}]
+            health: {{path: /check, interval: 50ms, timeout: 10s, rise: 1, fall: 2}}
+            tls: {{ca: {made.cert}}}
+        upstream: api
+        {CORS}
+    """)
+    assert corsd.logged(rf"{other.url.rpartition('/')[2]} is down")
+    checks = len(good.requests)
+    assert [corsd.ask(get("/x")).body for _ in range(4)] == [b"/x"] * 4
+    end = time.monotonic() + 10
+    while len(good.requests) < checks + 8 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert any(request.target == "/check" for request in good.requests)
+    assert f"{good.url.rpartition('/')[2]} is down" not in corsd.log
+    assert not other.requests
+
+
+def test_a_broken_certificate_in_a_bundle_is_told(made, tmp_path):
+    from harness import run
+    with open(made.cert, encoding="ascii") as good:
+        text = good.read()
+    lines = text.splitlines(True)
+    bundle, file = tmp_path / "bundle.pem", tmp_path / "corsd.yaml"
+    file.write_text(f"listen: 127.0.0.1:1\nupstream: api\nupstreams:\n  api: {{url: 'https://127.0.0.1:2', tls: {{ca: {bundle}}}}}\n{CORS}\n")
+    bundle.write_text("# two good ones\n" + text + "\nand words between\n" + text)
+    done = run("check", str(file))
+    assert done.returncode == 0, done.stderr + done.stdout
+    bundle.write_text(text + lines[0] + "AAAA\n" + lines[-1] + text)
+    done = run("check", str(file))
+    assert done.returncode == 1 and "bundle.pem is broken" in done.stderr + done.stdout, done.stderr + done.stdout

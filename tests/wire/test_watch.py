@@ -1,6 +1,7 @@
 """watch: true. Whoever changes a file and however, corsd takes it; a bad one once, with its reason. DESIGN §5."""
 import os
 import shutil
+import signal
 import statistics
 import time
 
@@ -148,6 +149,17 @@ def test_a_hup_is_one_reload(given, backend):
     patiently(lambda: allows(corsd, OTHER))
     time.sleep(0.6)
     assert reloads(corsd) <= 2
+
+
+def test_a_drain_with_changes_does_not_spin(given, backend):
+    corsd = given(YAML + "timeouts: {drain_delay: 2s}\n")
+    corsd.signal(signal.SIGTERM)
+    assert corsd.logged("draining")
+    with open(corsd.file + "~", "w", encoding="utf-8"):
+        pass
+    before = corsd.cpu()
+    time.sleep(1.5)
+    assert corsd.cpu() - before < 0.75, "what is not read any more must not be waited for"
 
 
 # Kubernetes: corsd.yaml -> ..data/corsd.yaml, ..data -> ..2026_11_30_x: an update renames a new ..data over the old
