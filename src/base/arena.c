@@ -79,3 +79,11 @@ struct str arena_copy(struct arena *arena, struct str text)
     p[text.n] = 0;
     return (struct str){p, text.n};
 }
+
+struct str arena_lower(struct arena *arena, struct str text)
+{
+    char *p = arena_alloc(arena, text.n + 1);
+    for (size_t i = 0; p && i < text.n; i++)
+        p[i] = ascii_lower(text.p[i]);
+    return (struct str){p, p ? text.n : 0};
+}

@@ -69,3 +69,12 @@ bool tokens_are_valid(struct str list, struct str *bad)
         ;
     return !bad->n;
 }
+
+bool tokens_have(struct str list, struct str name, bool nocase)
+{
+    struct str item, bad;
+    while (token_next(&list, &item, &bad))
+        if (nocase ? str_eq_nocase(item, name) : str_eq(item, name))
+            return true;
+    return false;
+}

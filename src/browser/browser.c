@@ -40,13 +40,12 @@ static bool chromium_sends_freely(struct str name, struct str value)
 }
 
 const struct browser browsers[BROWSERS] = {
-    [BROWSER_STANDARD] = {.name = STR_INIT("the Fetch standard"), .max_age_default_s = 5},
+    [BROWSER_STANDARD] = {.name = STR_INIT("the Fetch standard")},
     [BROWSER_CHROMIUM] =
         {
             .name = STR_INIT("Chromium"),
             .version = STR_INIT("156.0.8078.114"),
             .max_age_cap_s = 7200,
-            .max_age_default_s = 5,
             .star_covers_authorization = true,
             .sends_freely = chromium_sends_freely,
             .departs = STR_INIT("Access-Control-Allow-Headers: * lets Authorization through too"),
@@ -56,7 +55,6 @@ const struct browser browsers[BROWSERS] = {
             .name = STR_INIT("Firefox"),
             .version = STR_INIT("153.8.0esr"),
             .max_age_cap_s = 86400,
-            .max_age_default_s = 5,
             .star_covers_authorization = true,
             .keeps_authorization = true,
             .asks_untainted = true,

@@ -182,13 +182,6 @@ struct str fetch_origin(const struct fetch *fetch)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-bool fetch_sends_cookies(const struct fetch *fetch)
-{
-    return fetch->want == WANT_REQUEST &&
-           (fetch->page->credentials == CREDENTIALS_INCLUDE ||
-            (fetch->page->credentials == CREDENTIALS_SAME_ORIGIN && !fetch->cross_origin));
-}
-
 static void line(struct buf *out, struct str name, struct str value)
 {
     buf_add(out, name);

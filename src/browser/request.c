@@ -1,6 +1,7 @@
 /* Which methods and headers a page may set, and which of them need a preflight. */
 #include "corsd/browser/request.h"
 #include "corsd/base/buf.h"
+#include "corsd/cors/policy.h"
 
 enum { SAFE_VALUE_MAX = 128, SAFE_TOTAL_MAX = 1024, NAMES_MAX = 64 * 1024 };
 
@@ -36,14 +37,6 @@ static struct str upper_copy(struct arena *arena, struct str text)
     return (struct str){p, text.n};
 }
 
-static struct str lower_copy(struct arena *arena, struct str text)
-{
-    char *p = arena_alloc(arena, text.n + 1);
-    for (size_t i = 0; p && i < text.n; i++)
-        p[i] = ascii_lower(text.p[i]);
-    return (struct str){p, text.n};
-}
-
 /* --- methods ---------------------------------------------------------------------------------- */
 
 bool method_is_safelisted(struct str method)
@@ -55,11 +48,9 @@ enum page_fault page_set_method(struct page_request *page, struct arena *arena, 
 {
     static const struct str normalised[] = {STR_INIT("DELETE"), STR_INIT("GET"), STR_INIT("HEAD"),
                                             STR_INIT("OPTIONS"), STR_INIT("POST"), STR_INIT("PUT")};
-    static const struct str forbidden[] = {STR_INIT("CONNECT"), STR_INIT("TRACE"),
-                                           STR_INIT("TRACK")};
     if (!is_token(method))
         return PAGE_BAD_METHOD;
-    if (AMONG(method, forbidden))
+    if (method_is_forbidden(method))
         return PAGE_FORBIDDEN_METHOD;
     page->method =
         AMONG(method, normalised) ? upper_copy(arena, method) : arena_copy(arena, method);
@@ -74,29 +65,18 @@ static bool overrides_method(struct str name, struct str value)
     static const struct str names[] = {STR_INIT("x-http-method"),
                                        STR_INIT("x-http-method-override"),
                                        STR_INIT("x-method-override")};
-    static const struct str methods[] = {STR_INIT("CONNECT"), STR_INIT("TRACE"), STR_INIT("TRACK")};
     struct str item;
     if (!AMONG(name, names))
         return false;
     while (list_next(&value, &item))
-        if (AMONG(item, methods))
+        if (method_is_forbidden(item))
             return true;
     return false;
 }
 
 static bool is_forbidden(struct str name, struct str value)
 {
-    static const struct str names[] = {
-        STR_INIT("accept-charset"), STR_INIT("accept-encoding"),
-        STR_INIT("access-control-request-headers"), STR_INIT("access-control-request-method"),
-        STR_INIT("connection"), STR_INIT("content-length"), STR_INIT("cookie"), STR_INIT("cookie2"),
-        STR_INIT("date"), STR_INIT("dnt"), STR_INIT("expect"), STR_INIT("host"),
-        STR_INIT("keep-alive"), STR_INIT("origin"), STR_INIT("referer"), STR_INIT("set-cookie"),
-        STR_INIT("te"), STR_INIT("trailer"), STR_INIT("transfer-encoding"), STR_INIT("upgrade"),
-        STR_INIT("via"),
-    };
-    return AMONG(name, names) || str_eq_nocase(str_head(name, 6), STR("proxy-")) ||
-           str_eq_nocase(str_head(name, 4), STR("sec-")) || overrides_method(name, value);
+    return header_is_forbidden(name) || overrides_method(name, value);
 }
 
 /* Fetch, "normalize": HTTP whitespace at both ends goes. */
@@ -213,7 +193,9 @@ static bool is_simple_range(struct str value)
     return !rest.n && (!last.n || (str_to_u64(last, &to) && from <= to));
 }
 
-bool header_is_safelisted(struct str name, struct str value)
+/* Whether a page may send this header anywhere without asking (Fetch, "CORS-safelisted
+ * request-header"), the limit over all of them aside. */
+static bool header_is_safelisted(struct str name, struct str value)
 {
     if (value.n > SAFE_VALUE_MAX)
         return false;
@@ -267,7 +249,7 @@ struct str page_unsafe_names(struct arena *arena, const struct browser *browser,
             continue;
         if (browser->sends_freely && browser->sends_freely(headers[i].name, headers[i].value))
             continue;
-        struct str name = lower_copy(arena, headers[i].name);
+        struct str name = arena_lower(arena, headers[i].name);
         if (!name.p)
             return (struct str){0};
         insert(names, n_names++, name);

@@ -124,26 +124,16 @@ static bool read_tokens(struct fetch *fetch, const struct answer *answer, const 
                      "\"%.*s\" is no name, so nothing in it counts", SHOW(bad));
 }
 
-/* nocase: the list is of header names. */
-static bool list_names(struct str list, struct str name, bool nocase)
-{
-    struct str item, bad;
-    while (token_next(&list, &item, &bad))
-        if (nocase ? str_eq_nocase(item, name) : str_eq(item, name))
-            return true;
-    return false;
-}
-
 static bool has_star(const struct fetch *fetch, struct str list)
 {
-    return !with_credentials(fetch) && list_names(list, STR("*"), false);
+    return !with_credentials(fetch) && tokens_have(list, STR("*"), false);
 }
 
 static bool check_method(struct fetch *fetch, struct str list)
 {
     static const char name[] = "Access-Control-Allow-Methods";
     struct str method = fetch->method;
-    if (list_names(list, method, false))
+    if (tokens_have(list, method, false))
         return step_note(fetch, name, preflight_fetch, true, BLOCK_NONE, "%.*s is on it",
                          SHOW(method));
     if (method_is_safelisted(method))
@@ -159,7 +149,7 @@ static bool check_method(struct fetch *fetch, struct str list)
 
 static bool allows_header(const struct fetch *fetch, struct str list, struct str name)
 {
-    if (list_names(list, name, true))
+    if (tokens_have(list, name, true))
         return true;
     if (str_eq(name, STR("authorization")) && !fetch->browser->star_covers_authorization)
         return false;
@@ -218,7 +208,7 @@ static bool is_readable(const struct fetch *fetch, struct str exposed, struct st
 {
     if (str_eq_nocase(name, STR("set-cookie")) || str_eq_nocase(name, STR("set-cookie2")))
         return false;
-    return !fetch->cross_origin || is_always_readable(name) || list_names(exposed, name, true) ||
+    return !fetch->cross_origin || is_always_readable(name) || tokens_have(exposed, name, true) ||
            has_star(fetch, exposed);
 }
 
@@ -239,15 +229,6 @@ static void put_in_order(struct str *names, size_t *n, struct str name)
     ++*n;
 }
 
-static struct str lower_copy(struct arena *arena, struct str text)
-{
-    struct str copy = arena_copy(arena, text);
-    char *p = arena_alloc(arena, text.n + 1);
-    for (size_t i = 0; p && copy.p && i < text.n; i++)
-        p[i] = ascii_lower(text.p[i]);
-    return (struct str){p, p ? text.n : 0};
-}
-
 void note_readable(struct fetch *fetch, const struct answer *answer)
 {
     struct str exposed = {0}, bad, names[EXPOSED_MAX];
@@ -258,7 +239,7 @@ void note_readable(struct fetch *fetch, const struct answer *answer)
         exposed = (struct str){0};
     for (size_t i = 0; i < answer->n && n < EXPOSED_MAX; i++)
         if (is_readable(fetch, exposed, answer->fields[i].name))
-            put_in_order(names, &n, lower_copy(fetch->arena, answer->fields[i].name));
+            put_in_order(names, &n, arena_lower(fetch->arena, answer->fields[i].name));
     for (size_t i = 0; i < n; i++) {
         buf_add(&out, i ? STR(", ") : STR(""));
         buf_add(&out, names[i]);

@@ -109,11 +109,9 @@ static struct str joined(struct reading *reading, struct str host, struct str pa
 
 static struct str lower(struct reading *reading, struct str text)
 {
-    char *p = arena_alloc(&reading->scratch, text.n + 1);
-    reading->out_of_memory |= !p;
-    for (size_t i = 0; p && i < text.n; i++)
-        p[i] = ascii_lower(text.p[i]);
-    return (struct str){p, p ? text.n : 0};
+    struct str copy = arena_lower(&reading->scratch, text);
+    reading->out_of_memory |= !copy.p;
+    return copy;
 }
 
 /* Notes a route's name; a fault where another has it, or one that no request can tell apart. */

@@ -27,8 +27,7 @@ static bool starts_nocase(struct str text, struct str prefix)
     return text.n >= prefix.n && str_eq_nocase(str_head(text, prefix.n), prefix);
 }
 
-/* Fetch, "forbidden request-header": the browser sets them, or nobody does. */
-static bool is_forbidden_request_header(struct str name)
+bool header_is_forbidden(struct str name)
 {
     static const struct str names[] = {
         STR_INIT("accept-charset"), STR_INIT("accept-encoding"),
@@ -111,7 +110,7 @@ static void check_request_header(struct compile *compile, const struct spec_text
 {
     if (!check_header(compile, item))
         return;
-    if (is_forbidden_request_header(item->text))
+    if (header_is_forbidden(item->text))
         complain(compile, FAULT_WARNING, item->place, "remove it from allow_headers",
                  "\"%.*s\" needs no listing: the browser sets it, and no page can",
                  SHOW(item->text));

@@ -1,6 +1,7 @@
 /* From a rule's place in the file to the line that is to change. */
 #include "corsd/explain/change.h"
 #include "corsd/base/buf.h"
+#include "corsd/config/characters.h"
 #include "corsd/config/written.h"
 #include "corsd/plan/place.h"
 
@@ -57,20 +58,6 @@ void change_place(struct change *change, const struct plan *plan, const struct r
 
 /* --- what it becomes -------------------------------------------------------------------------- */
 
-static bool line_number(struct str text, unsigned number, struct str *out)
-{
-    struct str line = {0};
-    for (unsigned i = 0; i < number; i++) {
-        if (!text.n)
-            return false;
-        line = str_cut(&text, '\n');
-    }
-    if (line.n && line.p[line.n - 1] == '\r')
-        line.n--;
-    *out = line;
-    return number > 0;
-}
-
 /* Position of the bracket that closes the one at `from`, quotes heeded; line.n where it is not on
  * this line. */
 static size_t closing(struct str line, size_t from)
@@ -91,10 +78,14 @@ static size_t closing(struct str line, size_t from)
     return line.n;
 }
 
-static void splice(struct buf *out, struct str line, size_t from, size_t to, struct str middle)
+/* The line with `item` for its bytes from..to. */
+static void splice(struct buf *out, struct str line, size_t from, size_t to, const char *before,
+                   struct str item, const char *after)
 {
     buf_add(out, str_head(line, from));
-    buf_add(out, middle);
+    buf_add(out, str_of(before));
+    buf_add(out, item);
+    buf_add(out, str_of(after));
     buf_add(out, str_from(line, to));
 }
 
@@ -126,52 +117,44 @@ static void new_key(struct buf *out, const struct change *change, struct str lin
     buf_add(out, str_from(line, braces ? at + 1 : at));
 }
 
+/* Where the value that begins at `at` ends; a list of one item a line: its first. */
+static size_t end_of_value(struct str line, size_t at, size_t close)
+{
+    if (close < line.n)
+        return close + 1;
+    return line.p[at] == '-' ? line.n : end_of_scalar(line, at);
+}
+
 static void changed(struct buf *out, const struct change *change, struct str line, size_t at)
 {
-    size_t close = at < line.n && line.p[at] == '[' ? closing(line, at) : line.n;
-    struct str empty = str_trim(str_from(str_head(line, close), at + 1));
-    if (!change->is_there) {
+    size_t close = line.p[at] == '[' ? closing(line, at) : line.n;
+    bool empty = !str_trim(str_from(str_head(line, close), at + 1)).n;
+    if (!change->is_there)
         new_key(out, change, line, at);
-        return;
-    }
-    if (change->kind == CHANGE_SET && at < line.n && line.p[at] == '[' && close < line.n) {
-        splice(out, line, at, close + 1, change->item);
-        return;
-    }
-    if (change->kind == CHANGE_SET) {
-        splice(out, line, at, end_of_scalar(line, at), change->item);
-        return;
-    }
-    if (close < line.n) {
-        splice(out, line, close, close, empty.n ? STR(", ") : STR(""));
-        out->n -= line.n - close; /* what follows comes behind the item */
-        buf_add(out, change->item);
-        buf_add(out, str_from(line, close));
-        return;
-    }
-    if (at < line.n && line.p[at] == '-') { /* one item a line: a line more, above */
+    else if (change->kind == CHANGE_SET)
+        splice(out, line, at, end_of_value(line, at, close), "", change->item, "");
+    else if (close < line.n)
+        splice(out, line, close, close, empty ? "" : ", ", change->item, "");
+    else if (line.p[at] == '-') { /* one item a line: a line more, above */
         buf_add(out, str_head(line, at));
-        buf_add(out, STR("- "));
-        buf_add(out, change->item);
-        buf_add_char(out, '\n');
-        buf_add(out, line);
-        return;
-    }
-    splice(out, line, at + 1, at + 1, change->item); /* a list over several lines */
-    out->n -= line.n > at + 1 ? line.n - at - 1 : 0;
-    buf_add(out, STR(", "));
-    buf_add(out, str_from(line, at + 1));
+        splice(out, line, 0, 0, "- ", change->item, "\n");
+    } else /* a list over several lines */
+        splice(out, line, at + 1, at + 1, "", change->item, ", ");
 }
 
 bool change_lines(const struct change *change, struct str text, struct arena *arena,
                   struct str *before, struct str *after)
 {
     struct buf out = BUF_INIT(LINE_MAX_);
-    struct str line;
-    if (!change->kind || !change->file.p || !change->column ||
-        !line_number(text, change->line, &line) || change->column > line.n)
+    if (!change->kind || !change->file.p || !change->column)
         return false;
-    changed(&out, change, line, change->column - 1);
+    struct str line = line_of(text, change->line);
+    size_t at = character_at(line, change->column - 1);
+    if (at >= line.n)
+        return false;
+    if (change->kind == CHANGE_ADD && change->is_there && line.p[at] != '[' && line.p[at] != '-')
+        return false; /* an anchor or a tag stands before the list */
+    changed(&out, change, line, at);
     *before = line;
     *after = arena_copy(arena, buf_str(&out));
     bool ok = !out.failed && after->p;

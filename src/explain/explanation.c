@@ -12,7 +12,7 @@ struct run {
     struct gate gate;
     struct arena *arena;
     struct decision decision; /* the last one */
-    bool keeps;               /* what is sent is noted: one browser is enough */
+    bool keeps;               /* what happens is noted: one browser is enough */
     bool failed;
 };
 
@@ -128,7 +128,8 @@ static void follow(struct run *run, struct fetch *fetch)
             exchange(run, fetch);
             continue;
         }
-        run->out->elsewhere = fetch->url.href;
+        if (run->keeps)
+            run->out->elsewhere = fetch->url.href;
         fetch_take(fetch, &(struct answer){0});
     }
 }

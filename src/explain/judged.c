@@ -89,10 +89,8 @@ void probe_print(struct buf *out, const struct probe *probe, bool colour)
     const struct fetch *fetch = &probe->by[BROWSER_STANDARD];
     struct buf text = BUF_INIT(TEXT_MAX);
     say_request(out, probe->page, colour);
-    for (size_t i = 0; i < probe->n_replies && i < 2; i++) {
+    for (size_t i = 0; i < probe->n_own; i++) {
         const struct probe_reply *reply = &probe->replies[i];
-        if (strcmp(reply->why, "preflight") != 0 && strcmp(reply->why, "request") != 0)
-            break;
         buf_printf(out, "\n  The %s\n", reply->why);
         say_head(out, ">", reply->request);
         say_head(out, "<", reply->head.n ? reply->head : reply->error);

@@ -11,11 +11,10 @@ enum { HEAD_MAX = 128 * 1024, DETAIL_MAX = 300 };
 /* A name that nobody owns (RFC 6761), for the origins of strangers. */
 #define STRANGER "corsd-probe.example"
 
-static void find(struct probe *probe, enum mistake mistake, const struct probe_reply *reply,
-                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void find(struct probe *probe, enum mistake mistake, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-static void find(struct probe *probe, enum mistake mistake, const struct probe_reply *reply,
-                 const char *format, ...)
+static void find(struct probe *probe, enum mistake mistake, const char *format, ...)
 {
     char text[DETAIL_MAX];
     va_list list;
@@ -27,8 +26,7 @@ static void find(struct probe *probe, enum mistake mistake, const struct probe_r
         if (probe->found[i].mistake == mistake && str_eq(probe->found[i].detail, detail))
             return;
     if (probe->n_found < PROBE_FOUND_MAX)
-        probe->found[probe->n_found++] =
-            (struct found){mistake, arena_copy(probe->arena, detail), reply};
+        probe->found[probe->n_found++] = (struct found){mistake, arena_copy(probe->arena, detail)};
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
@@ -39,8 +37,7 @@ static bool parse(struct probe *probe, struct probe_reply *reply)
     struct guard guard;
     struct head head = {.cap = PROBE_FIELDS_MAX};
     guard_init(&guard, GUARD_RESPONSE);
-    head.fields = reply->fields =
-        arena_alloc(probe->arena, PROBE_FIELDS_MAX * sizeof *reply->fields);
+    head.fields = arena_alloc(probe->arena, PROBE_FIELDS_MAX * sizeof *head.fields);
     if (!head.fields || guard_scan(&guard, reply->head, &limits) != GUARD_WHOLE ||
         message_parse_response(&head, reply->head) != CAUSE_NONE)
         return false;
@@ -120,16 +117,16 @@ static void judge_origin(struct probe *probe, const struct probe_reply *reply, s
     struct str value;
     size_t count = answer_count(&reply->answer, STR("Access-Control-Allow-Origin"));
     if (!answer_value(&reply->answer, probe->arena, STR("Access-Control-Allow-Origin"), &value))
-        find(probe, MISTAKE_ORIGIN_MISSING, reply, "in the answer to the %s (%u)", reply->why,
+        find(probe, MISTAKE_ORIGIN_MISSING, "in the answer to the %s (%u)", reply->why,
              reply->answer.status);
     else if (count > 1 || str_find(value, ',') < value.n || str_find(value, ' ') < value.n)
-        find(probe, MISTAKE_ORIGIN_DOUBLED, reply, "%.*s", STR_ARG(str_head(value, 200)));
+        find(probe, MISTAKE_ORIGIN_DOUBLED, "%.*s", STR_ARG(str_head(value, 200)));
     else if (str_eq(value, STR("*"))) {
         if (wants_credentials(probe))
-            find(probe, MISTAKE_WILDCARD_CREDENTIALS, reply, "in the answer to the %s", reply->why);
+            find(probe, MISTAKE_WILDCARD_CREDENTIALS, "in the answer to the %s", reply->why);
     } else if (!str_eq(value, origin))
-        find(probe, MISTAKE_ORIGIN_WRONG, reply, "%.*s for a page at %.*s",
-             STR_ARG(str_head(value, 100)), STR_ARG(str_head(origin, 100)));
+        find(probe, MISTAKE_ORIGIN_WRONG, "%.*s for a page at %.*s", STR_ARG(str_head(value, 100)),
+             STR_ARG(str_head(origin, 100)));
 }
 
 static void judge_credentials(struct probe *probe, const struct probe_reply *reply)
@@ -137,11 +134,10 @@ static void judge_credentials(struct probe *probe, const struct probe_reply *rep
     struct str value = value_of(probe, reply, "Access-Control-Allow-Credentials");
     struct str origin = value_of(probe, reply, "Access-Control-Allow-Origin");
     if (wants_credentials(probe) && !str_eq(value, STR("true")) && origin.n)
-        find(probe, MISTAKE_CREDENTIALS_MISSING, reply, "in the answer to the %s%s%.*s", reply->why,
+        find(probe, MISTAKE_CREDENTIALS_MISSING, "in the answer to the %s%s%.*s", reply->why,
              value.n ? ": it says " : "", STR_ARG(str_head(value, 60)));
     if (str_eq(value, STR("true")) && str_eq(origin, STR("*")) && !wants_credentials(probe))
-        find(probe, MISTAKE_WILDCARD_CREDENTIALS_SENT, reply, "in the answer to the %s",
-             reply->why);
+        find(probe, MISTAKE_WILDCARD_CREDENTIALS_SENT, "in the answer to the %s", reply->why);
 }
 
 static bool judge_status(struct probe *probe, const struct probe_reply *reply)
@@ -154,26 +150,16 @@ static bool judge_status(struct probe *probe, const struct probe_reply *reply)
          : status == 401 || status == 403    ? MISTAKE_PREFLIGHT_AUTH
          : status == 405 || status == 501    ? MISTAKE_PREFLIGHT_METHOD
                                             : MISTAKE_PREFLIGHT_STATUS,
-         reply, "%u", status);
+         "%u", status);
     return false;
 }
 
-static bool listed(struct str list, struct str name, bool nocase)
-{
-    struct str item, bad;
-    while (token_next(&list, &item, &bad))
-        if (nocase ? str_eq_nocase(item, name) : str_eq(item, name))
-            return true;
-    return false;
-}
-
-static bool readable(struct probe *probe, const struct probe_reply *reply, const char *name,
-                     struct str list)
+static bool readable(struct probe *probe, const char *name, struct str list)
 {
     struct str bad;
     if (tokens_are_valid(list, &bad))
         return true;
-    find(probe, MISTAKE_LIST_UNREADABLE, reply, "%s: %.*s", name, STR_ARG(str_head(bad, 100)));
+    find(probe, MISTAKE_LIST_UNREADABLE, "%s: %.*s", name, STR_ARG(str_head(bad, 100)));
     return false;
 }
 
@@ -185,16 +171,16 @@ static void judge_lists(struct probe *probe, const struct probe_reply *reply,
     struct str rest = fetch->unsafe_names, name, bad;
     bool star = !wants_credentials(probe);
     method = fetch->method;
-    if (readable(probe, reply, "Access-Control-Allow-Methods", methods) &&
-        !listed(methods, method, false) && !method_is_safelisted(method) &&
-        !(star && listed(methods, STR("*"), false)))
-        find(probe, MISTAKE_METHOD_MISSING, reply, "%.*s", STR_ARG(method));
-    if (!readable(probe, reply, "Access-Control-Allow-Headers", headers))
+    if (readable(probe, "Access-Control-Allow-Methods", methods) &&
+        !tokens_have(methods, method, false) && !method_is_safelisted(method) &&
+        !(star && tokens_have(methods, STR("*"), false)))
+        find(probe, MISTAKE_METHOD_MISSING, "%.*s", STR_ARG(method));
+    if (!readable(probe, "Access-Control-Allow-Headers", headers))
         return;
-    star = star && listed(headers, STR("*"), false);
+    star = star && tokens_have(headers, STR("*"), false);
     while (token_next(&rest, &name, &bad))
-        if (!listed(headers, name, true) && (!star || str_eq(name, STR("authorization"))))
-            find(probe, MISTAKE_HEADER_MISSING, reply, "%.*s", STR_ARG(str_head(name, 100)));
+        if (!tokens_have(headers, name, true) && (!star || str_eq(name, STR("authorization"))))
+            find(probe, MISTAKE_HEADER_MISSING, "%.*s", STR_ARG(str_head(name, 100)));
 }
 
 static void judge_max_age(struct probe *probe, const struct probe_reply *reply)
@@ -202,9 +188,9 @@ static void judge_max_age(struct probe *probe, const struct probe_reply *reply)
     struct str value = value_of(probe, reply, "Access-Control-Max-Age");
     uint64_t seconds;
     if (!value.n)
-        find(probe, MISTAKE_MAX_AGE_ABSENT, reply, "%s", "");
+        find(probe, MISTAKE_MAX_AGE_ABSENT, "%s", "");
     else if (str_to_u64(value, &seconds) && seconds > browsers[BROWSER_CHROMIUM].max_age_cap_s)
-        find(probe, MISTAKE_MAX_AGE_CAPPED, reply, "%llu seconds", (unsigned long long)seconds);
+        find(probe, MISTAKE_MAX_AGE_CAPPED, "%llu seconds", (unsigned long long)seconds);
 }
 
 static void judge_preflight(struct probe *probe, const struct probe_reply *reply,
@@ -223,15 +209,13 @@ static void judge_preflight(struct probe *probe, const struct probe_reply *reply
 static void judge_actual(struct probe *probe, const struct probe_reply *reply,
                          const struct fetch *fetch)
 {
-    bool error = reply->answer.status >= 400 &&
-                 !answer_count(&reply->answer, STR("Access-Control-Allow-Origin")) &&
-                 probe->n_replies > 1 && answer_is_ok(&probe->replies[0].answer);
-    if (error)
-        find(probe, MISTAKE_ERRORS, reply, "%u", reply->answer.status);
+    if (reply->answer.status >= 400 && fetch->preflighted &&
+        !answer_count(&reply->answer, STR("Access-Control-Allow-Origin")))
+        find(probe, MISTAKE_ERRORS, "%u", reply->answer.status);
     judge_origin(probe, reply, fetch->origin);
     judge_credentials(probe, reply);
     if (answer_is_redirect(&reply->answer))
-        find(probe, MISTAKE_REDIRECT, reply, "%u", reply->answer.status);
+        find(probe, MISTAKE_REDIRECT, "%u", reply->answer.status);
 }
 
 /* --- the request that was asked for ----------------------------------------------------------- */
@@ -246,7 +230,7 @@ static bool is_over(const struct probe *probe, const struct fetch *fetch)
 static void judge(struct probe *probe, const struct probe_reply *reply, const struct fetch *fetch)
 {
     if (!reply->answer.status)
-        find(probe, MISTAKE_NO_ANSWER, reply, "%.*s", STR_ARG(str_head(reply->error, 200)));
+        find(probe, MISTAKE_NO_ANSWER, "%.*s", STR_ARG(str_head(reply->error, 200)));
     else if (fetch->want == WANT_PREFLIGHT)
         judge_preflight(probe, reply, fetch);
     else if (fetch->cross_origin)
@@ -259,6 +243,8 @@ static void replay(struct probe *probe, struct fetch *fetch, const struct probe_
 {
     while (!is_over(probe, fetch)) {
         const struct probe_reply *reply = fetch->want == WANT_PREFLIGHT ? preflight : actual;
+        if (!reply && preflight && preflight->answer.status)
+            return; /* it goes on where the standard stopped: nobody asked */
         fetch_take(fetch, reply ? &reply->answer : &(struct answer){0});
     }
 }
@@ -298,18 +284,23 @@ static bool run_other_origins(struct probe *probe, const struct str *others, siz
     return true;
 }
 
+/* Whether the fetch that was asked for began with a preflight. */
+static bool asked_first(const struct probe *probe)
+{
+    return probe->n_replies && str_starts(probe->replies[0].request, STR("OPTIONS "));
+}
+
 /* A request that needs no preflight today may need one tomorrow. */
 static void try_options(struct probe *probe)
 {
-    if (probe->by[BROWSER_STANDARD].page->method.n && probe->n_replies &&
-        str_starts(probe->replies[0].request, STR("OPTIONS ")))
+    if (asked_first(probe))
         return;
     const struct probe_reply *reply =
         ask(probe, "preflight that may come", probe->page->origin, STR("GET"), WANT_PREFLIGHT);
     if (reply && reply->answer.status &&
         (!answer_is_ok(&reply->answer) ||
          !answer_count(&reply->answer, STR("Access-Control-Allow-Origin"))))
-        find(probe, MISTAKE_OPTIONS_BLOCKED, reply, "%u%s", reply->answer.status,
+        find(probe, MISTAKE_OPTIONS_BLOCKED, "%u%s", reply->answer.status,
              answer_is_ok(&reply->answer) ? ", without Access-Control-Allow-Origin" : "");
 }
 
@@ -319,7 +310,7 @@ static void try_options(struct probe *probe)
  * by that alone. */
 static const struct probe_reply *ask_as(struct probe *probe, const char *why, struct str origin)
 {
-    bool preflight = probe->n_replies && str_starts(probe->replies[0].request, STR("OPTIONS "));
+    bool preflight = asked_first(probe);
     return ask(probe, why, origin, preflight ? (struct str){0} : STR("GET"),
                preflight ? WANT_PREFLIGHT : WANT_REQUEST);
 }
@@ -338,7 +329,7 @@ static void try_stranger(struct probe *probe, enum mistake mistake, const char *
 {
     const struct probe_reply *reply = ask_as(probe, why, origin);
     if (allows(probe, reply, origin))
-        find(probe, mistake, reply, "%.*s", STR_ARG(str_head(origin, 200)));
+        find(probe, mistake, "%.*s", STR_ARG(str_head(origin, 200)));
 }
 
 static struct str composed(struct arena *arena, const char *format, ...)
@@ -388,13 +379,14 @@ static void try_look_alikes(struct probe *probe)
                      composed(probe->arena, "http%.*s", STR_ARG(str_from(probe->page->origin, 5))));
 }
 
+/* NULL: not asked. */
 static const struct probe_reply *try_strangers(struct probe *probe)
 {
     struct str foreign = STR("https://" STRANGER);
     const struct probe_reply *reply = ask_as(probe, "page of a stranger", foreign);
     int how = allows(probe, reply, foreign);
     if (how) {
-        find(probe, how == 2 ? MISTAKE_REFLECTED : MISTAKE_REFLECTED_PLAIN, reply, "%.*s",
+        find(probe, how == 2 ? MISTAKE_REFLECTED : MISTAKE_REFLECTED_PLAIN, "%.*s",
              STR_ARG(foreign));
         return reply;
     }
@@ -422,7 +414,7 @@ static const struct probe_reply *actual_reply(const struct probe *probe)
     return NULL;
 }
 
-static void try_vary(struct probe *probe)
+static void try_vary(struct probe *probe, const struct probe_reply *stranger)
 {
     const struct probe_reply *own = actual_reply(probe);
     if (!own)
@@ -432,14 +424,16 @@ static void try_vary(struct probe *probe)
         return;
     const struct probe_reply *bare =
         ask(probe, "request without an Origin", (struct str){0}, STR("GET"), WANT_REQUEST);
-    const struct probe_reply *other =
-        ask(probe, "request of another page", STR("https://" STRANGER), STR("GET"), WANT_REQUEST);
+    const struct probe_reply *other = stranger; /* where that one asked by GET */
+    if (!other || !str_starts(other->request, STR("GET ")))
+        other = ask(probe, "request of another page", STR("https://" STRANGER), STR("GET"),
+                    WANT_REQUEST);
     if (!bare || !other || !bare->answer.status || !other->answer.status)
         return;
     bool depends = !str_eq(value_of(probe, bare, "Access-Control-Allow-Origin"), value) ||
                    !str_eq(value_of(probe, other, "Access-Control-Allow-Origin"), value);
     if (depends && (!varies(own, probe->arena) || !varies(bare, probe->arena)))
-        find(probe, MISTAKE_VARY, varies(own, probe->arena) ? bare : own, "%s",
+        find(probe, MISTAKE_VARY, "%s",
              varies(own, probe->arena) ? "on answers to requests without an Origin" : "");
 }
 
@@ -454,21 +448,24 @@ static void try_error(struct probe *probe)
         ask(probe, "request that should fail", probe->page->origin, STR("PROPFIND"), WANT_REQUEST);
     if (reply && reply->answer.status >= 400 &&
         !answer_count(&reply->answer, STR("Access-Control-Allow-Origin")))
-        find(probe, MISTAKE_ERRORS, reply, "%u", reply->answer.status);
+        find(probe, MISTAKE_ERRORS, "%u", reply->answer.status);
 }
 
 bool probe_run(struct probe *probe, const struct str *others, size_t n_others)
 {
     struct fetch *fetch = &probe->by[BROWSER_STANDARD];
     fetch_begin(fetch, &browsers[BROWSER_STANDARD], probe->page, probe->arena);
-    if (!run_main(probe, fetch, true) || !run_other_origins(probe, others, n_others))
+    if (!run_main(probe, fetch, true))
+        return false;
+    probe->n_own = probe->n_replies;
+    if (!run_other_origins(probe, others, n_others))
         return false;
     if (probe->n_found && probe->found[0].mistake == MISTAKE_NO_ANSWER)
         return true;
     try_options(probe);
-    try_strangers(probe);
+    const struct probe_reply *stranger = try_strangers(probe);
     if (!probe->preflight_only) {
-        try_vary(probe);
+        try_vary(probe, stranger);
         try_error(probe);
     }
     return true;

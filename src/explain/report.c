@@ -2,6 +2,7 @@
 #include "corsd/explain/report.h"
 #include "corsd/browser/advice.h"
 #include "corsd/browser/console.h"
+#include "corsd/config/characters.h"
 
 enum { WIDTH = 78, TEXT_MAX = 64 * 1024 };
 
@@ -16,9 +17,12 @@ static void paint(struct buf *out, const char *code, bool colour)
 
 void say(struct buf *out, struct str text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        buf_add_char(out, (c < 0x20 && c != '\n') || c == 0x7f ? '?' : (char)c);
+    uint32_t c;
+    for (size_t n; text.n; text = str_from(text, n)) {
+        n = utf8_read(text, &c);
+        bool obeyed = !n || (is_control(c) && c != '\n');
+        n = n ? n : 1;
+        buf_add(out, obeyed ? STR("?") : str_head(text, n));
     }
 }
 

@@ -1,5 +1,4 @@
 /* corsd explain: what browsers would do with a request, by this configuration. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +69,8 @@ static bool backend_header(struct asked *asked, const char *text)
         return false;
     }
     buf_printf(&asked->backend, "%.*s: %.*s\r\n", STR_ARG(name), STR_ARG(value));
+    if (asked->backend.failed)
+        typed_wrong(&asked->typed, "--backend-header: at most %d bytes in all", BACKEND_MAX);
     return !asked->backend.failed;
 }
 
@@ -122,20 +123,32 @@ static bool read_file(const char *path, struct buf *out)
     bool ok = file && read_all(file, out);
     if (file && !input)
         fclose(file);
+    if (ok && str_starts(buf_str(out), STR("\xef\xbb\xbf")))
+        buf_drop(out, 3); /* a byte order mark */
     return ok;
+}
+
+static bool has_header(const struct page_request *page, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq_nocase(page->headers[i].name, name))
+            return true;
+    return false;
 }
 
 /* What was typed beside it wins. */
 static bool merge(struct typed *typed, const struct copied *copied)
 {
-    typed->url = arena_copy(&typed->arena, copied->url);
+    size_t n_typed = typed->page.n_headers;
+    if (!typed->url.n)
+        typed->url = arena_copy(&typed->arena, copied->url);
     if (!typed->method.n)
         typed->method = arena_copy(&typed->arena, copied->method);
     if (copied->cookies)
         typed->page.credentials = CREDENTIALS_INCLUDE;
-    if (!typed->n_origins && copied->origin.n)
-        typed->origins[typed->n_origins++] = arena_copy(&typed->arena, copied->origin);
     for (size_t i = 0; i < copied->n_headers; i++) {
+        if (has_header(&typed->page, n_typed, copied->headers[i].name))
+            continue;
         enum page_fault fault = page_add_header(&typed->page, &typed->arena,
                                                 copied->headers[i].name, copied->headers[i].value);
         if (fault != PAGE_OK && fault != PAGE_IGNORED)
@@ -161,7 +174,8 @@ static bool from_panel(struct asked *asked)
         typed_wrong(typed, "%s: %s", asked->curl ? "--from-curl" : asked->har,
                     copied_fault_text(fault != COPIED_OK ? fault : COPIED_TOO_MUCH));
         ok = false;
-    }
+    } else if (!typed->n_origins && copied.origin.n)
+        ok = typed_add_origin(typed, arena_copy(&typed->arena, copied.origin));
     buf_finish(&text);
     return ok;
 }

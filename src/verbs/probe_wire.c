@@ -2,7 +2,6 @@
 #include "probe_wire.h"
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 #include "corsd/base/buf.h"

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "corsd/cors/origin.h"
-#include "corsd/verbs/verbs.h"
 #include "reads.h"
 
 void typed_init(struct typed *typed, const char *verb, const char *help)
@@ -46,15 +45,14 @@ static bool add_header(struct typed *typed, struct str line)
     return false;
 }
 
-static bool add_origin(struct typed *typed, const char *text)
+bool typed_add_origin(struct typed *typed, struct str value)
 {
     struct origin origin;
-    struct str value = str_of(text);
     if (!str_eq(value, STR("null")) && origin_parse(value, &origin) != ORIGIN_OK) {
         typed_wrong(typed,
-                    "%s: not an origin as browsers write it: scheme and host in small "
+                    "%.*s: not an origin as browsers write it: scheme and host in small "
                     "letters, no slash at the end, like https://app.example.com",
-                    text);
+                    STR_ARG(value));
         return false;
     }
     if (typed->n_origins == TYPED_ORIGINS_MAX) {
@@ -76,7 +74,7 @@ int typed_read(struct typed *typed, int argc, char **argv, const char *letters,
         case '?': return wrong_usage(typed->help);
         case 'X': typed->method = str_of(optarg); break;
         case 'H': good = add_header(typed, str_of(optarg)); break;
-        case TYPED_ORIGIN: good = add_origin(typed, optarg); break;
+        case TYPED_ORIGIN: good = typed_add_origin(typed, str_of(optarg)); break;
         case TYPED_CREDENTIALS: typed->page.credentials = CREDENTIALS_INCLUDE; break;
         default: good = take(ctx, option); break;
         }

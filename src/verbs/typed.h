@@ -33,5 +33,7 @@ int typed_wrong(const struct typed *typed, const char *format, ...)
  * `ctx`; it says so and returns false where it is wrong. -1: go on; else the exit code. */
 int typed_read(struct typed *typed, int argc, char **argv, const char *letters,
                const struct option *options, bool (*take)(void *ctx, int option), void *ctx);
+/* An origin that the page may have; lives as long as the request. False where it is none: told. */
+MUST_USE bool typed_add_origin(struct typed *typed, struct str value);
 /* Method, URL and the first origin into the page. */
 MUST_USE bool typed_end(struct typed *typed);

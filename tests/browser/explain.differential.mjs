@@ -7,7 +7,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fetchAll, sameWords } from './differential.mjs';
-import { corsdBin, end, freePort, newContext, test } from './harness.mjs';
+import { corsdBin, end, freePort, newContext, reachable, test } from './harness.mjs';
 
 const POLICIES = 25, EACH = 16;
 
@@ -69,11 +69,7 @@ test(`explain and Chromium agree on ${POLICIES * EACH} pairs through corsd`, { t
   let log = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { log += text; });
   t.after(() => end(child, () => log));
-  for (let i = 0; i < 400; i++) {
-    assert.equal(child.exitCode, null, log);
-    if (await new Promise((resume) => { const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resume(true); }); socket.on('error', () => resume(false)); })) break;
-    await new Promise((resume) => setTimeout(resume, 25));
-  }
+  assert(await reachable(port, child), `corsd did not start:\n${log}`);
 
   const items = Array.from({ length: POLICIES * EACH }, (_, n) => ({ n, url: `http://localhost:${port}/p${Math.floor(n / EACH)}/n${n}-`, ...request(d) }));
   const context = await newContext(t);

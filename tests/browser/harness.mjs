@@ -1,7 +1,7 @@
 // What every browser test needs: the real corsd, a backend, and a page on another origin, in Chromium.
 // scene() starts all four for one test and ends them with it.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -87,8 +87,8 @@ export async function serve(t, answer, keepBody = false) {
   return { server, seen, requests, port: server.address().port };
 }
 
-async function reachable(port, child) {
-  for (let i = 0; i < 200; i++) {
+export async function reachable(port, child) {
+  for (let i = 0; i < 400; i++) {
     if (child.exitCode !== null) return false;
     const ok = await new Promise((resume) => {
       const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resume(true); });
@@ -116,18 +116,6 @@ function folder(t) {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'corsd-browser-'));
   t.after(() => fs.rmSync(made, { recursive: true, force: true }));
   return made;
-}
-
-// The reason to skip a test: a line of policy that this corsd does not know yet. False: it knows them all.
-export function lacks(...lines) {
-  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'corsd-browser-'));
-  const file = path.join(made, 'corsd.yaml');
-  const origins = lines.some((line) => line.startsWith('allow_origins')) ? [] : ['allow_origins: ["http://localhost:1"]'];
-  fs.writeFileSync(file, `listen: 127.0.0.1:1\nupstream: http://127.0.0.1:2\ncors:\n${
-    [...origins, ...lines].map((line) => `  ${line}\n`).join('')}`);
-  const { stderr, stdout } = spawnSync(corsdBin, ['check', file], { encoding: 'utf8' });
-  fs.rmSync(made, { recursive: true, force: true });
-  return /not supported/.test(stdout + stderr) && `this corsd has no ${lines.join(', ')} yet`;
 }
 
 // corsd with the policy given (lines of YAML under `cors:`), in front of `backend`, and a page at

@@ -292,3 +292,65 @@ def test_explain_and_probe_agree(given, backend):
 @pytest.mark.long
 def test_explain_and_probe_agree_a_thousand_times(given, backend):
     assert pairs(given, backend, random.randrange(1 << 30), 1000, 3600) == 1000
+
+
+# ---------------------------------------------------------------- lines that are hard to change
+
+def change_in(path, text, *arguments):
+    path.write_text(text, encoding="utf-8")
+    done = explain(str(path), "--json", *arguments, "https://api.example.com/")
+    assert done.returncode == 1, done.stdout + done.stderr
+    return json.loads(done.stdout).get("change", {})
+
+
+HEAD = "listen: 127.0.0.1:1\nupstream: http://127.0.0.1:2\n"
+
+
+@pytest.mark.parametrize("line, arguments, after", [
+    ('cors: {allow_origins: ["https://xn--bcher-kva.example", "https://app.example.com"], allow_methods: [GET] } # bücher', ("-X", "PUT"),
+     'cors: {allow_origins: ["https://xn--bcher-kva.example", "https://app.example.com"], allow_methods: [GET, PUT] } # bücher'),
+    ('cors: {"allow_origins": ["https://app.example.com"], max_age: 1h, allow_methods: &q [GET]}', ("-X", "PUT"), None),
+    ("cors: {allow_origins: [\n  https://app.example.com], allow_methods: [\n GET]}", ("-X", "PUT"), "  https://app.example.com], allow_methods: [PUT, "),
+], ids=["beyond ASCII", "anchor", "several lines"])
+def test_changes_of_hard_lines(tmp_path, line, arguments, after):
+    change = change_in(tmp_path / "corsd.yaml", HEAD + line + "\n", "--origin", APP, *arguments)
+    assert change.get("after") == after
+
+
+def test_a_character_beyond_ascii_before_the_place(tmp_path):
+    text = HEAD + 'cors: {allow_origins: ["https://bücher.example", "https://app.example.com"], allow_methods: [GET]}\n'
+    change = change_in(tmp_path / "corsd.yaml", text, "--origin", APP, "-X", "PUT")
+    assert "allow_methods: [GET, PUT]" in change["after"]
+
+
+def test_a_byte_order_mark(tmp_path):
+    text = "\ufeffcors: {allow_origins: ['https://app.example.com'], allow_methods: [GET]}\n" + HEAD
+    change = change_in(tmp_path / "corsd.yaml", text, "--origin", APP, "-X", "PUT")
+    assert "allow_methods: [GET, PUT]" in change["after"]
+
+
+def test_a_line_too_long_to_print(tmp_path):
+    """All in one line, as JSON: the change is named, no line is made, and nothing is written beyond a buffer."""
+    origins = [f"https://app-{n}.example.com" for n in range(3000)]
+    text = json.dumps({"cors": {"allow_methods": ["GET"], "allow_origins": [APP, *origins]},
+                       "listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"})
+    change = change_in(tmp_path / "corsd.yaml", text, "--origin", APP, "-X", "PUT")
+    assert change["key"] == "allow_methods" and "after" not in change
+
+
+def test_an_origin_that_was_copied_is_looked_at(file):
+    done = explain(file, "--from-curl", "curl 'https://api.example.com/' -H 'Origin: https://App.Example.com/\"x'")
+    assert done.returncode == 2 and "not an origin as browsers write it" in done.stderr
+
+
+def test_what_is_typed_wins_over_what_was_copied(file):
+    copied = "curl 'https://api.example.com/copied' -X PUT -H 'Origin: https://copied.example' -H 'Authorization: copied' -H 'X-A: copied'"
+    done = explain(file, "--json", "--origin", APP, "-X", "DELETE", "-H", "authorization: typed", "--from-curl", copied, "https://api.example.com/typed")
+    assert json.loads(done.stdout)["request"] | {"credentials": ""} == {
+        "origin": APP, "method": "DELETE", "url": "https://api.example.com/typed", "credentials": "",
+        "headers": {"authorization": "typed", "X-A": "copied"}}
+
+
+def test_too_much_of_the_backend_is_told(file):
+    done = explain(file, "--origin", APP, *["--backend-header", "X: " + "a" * 10000] * 7, "https://api.example.com/")
+    assert done.returncode == 2 and "--backend-header: at most" in done.stderr

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as xml
 
 import pytest
 
-from harness import free_port, run
+from harness import free_port, reply, run
 from real_servers import PATH, Nginx, RealServer
 
 APP = "https://app.example.com"
@@ -279,3 +279,43 @@ def test_wrong_usage(arguments):
     done = run("probe", *arguments)
     assert done.returncode == 2
     assert "usage: corsd probe" in done.stderr
+
+
+# ---------------------------------------------------------------- nothing false is said
+
+CORS = ["Access-Control-Allow-Origin: " + APP, "Vary: Origin"]
+
+
+def answers(preflight, actual):
+    return lambda request: preflight if request.method == "OPTIONS" else actual
+
+
+def test_a_refused_second_origin_is_no_error_without_cors(backend):
+    right = reply(200, "ok", *CORS)
+    backend.always(lambda request: right if request.one("origin") == APP else reply(403, "no", "Vary: Origin"))
+    done = run("probe", "--json", "--origin", APP, "--origin", "https://second.example", "--connect", backend.address, "http://api.test/")
+    found = {mistake["id"] for mistake in json.loads(done.stdout)["mistakes"]}
+    assert "errors-without-cors" not in found
+    done = run("probe", "--origin", APP, "--origin", "https://second.example", "--connect", backend.address, "http://api.test/")
+    assert done.stdout.count("\n  The request\n") == 1
+
+
+def test_a_browser_that_would_go_on_is_not_said_to_fail(backend):
+    """Authorization under * alone: the standard stops at the preflight, browsers go on, and that was not asked."""
+    backend.always(answers(reply(204, None, *CORS, "Access-Control-Allow-Headers: *"), reply(200, "ok", *CORS)))
+    done = run("probe", "--origin", APP, "-H", "Authorization: x", "--connect", backend.address, "http://api.test/")
+    assert "did not succeed" not in done.stdout
+
+
+def test_no_request_is_sent_twice(backend):
+    backend.always(lambda request: reply(200, "ok", *CORS) if request.has("origin") and request.one("origin") == APP
+                   else reply(200, "ok", "Vary: Origin"))
+    run("probe", "--origin", APP, "--connect", backend.address, "http://api.test/")
+    asked = [(request.method, request.one("origin") if request.has("origin") else "") for request in backend.requests]
+    assert len(asked) == len(set(asked)), asked
+
+
+def test_control_characters_of_c1_are_not_printed(backend):
+    backend.always(b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: \xc2\x9b31mred\r\nContent-Length: 0\r\n\r\n")
+    done = run("probe", "--origin", APP, "--connect", backend.address, "http://api.test/")
+    assert "31mred" in done.stdout and "\x9b" not in done.stdout

@@ -22,3 +22,4 @@ MUST_USE void *arena_alloc(struct arena *arena, size_t size);
 MUST_USE void *arena_zalloc(struct arena *arena, size_t size);
 /* Copies text and ends it with a NUL that does not count; p is NULL out of memory. */
 MUST_USE struct str arena_copy(struct arena *arena, struct str text);
+MUST_USE struct str arena_lower(struct arena *arena, struct str text); /* ASCII letters small */

@@ -22,3 +22,5 @@ bool answer_is_ok(const struct answer *answer);       /* 200 to 299 */
 bool token_next(struct str *rest, struct str *item, struct str *bad);
 /* Whether the list is made of tokens only; else *bad is the first that is none. */
 bool tokens_are_valid(struct str list, struct str *bad);
+/* Whether the list names it. nocase: names of headers. */
+bool tokens_have(struct str list, struct str name, bool nocase);

@@ -9,7 +9,6 @@ struct browser {
     struct str name;    /* "Chromium" */
     struct str version; /* in which all this was seen; empty: the standard itself */
     uint64_t max_age_cap_s;   /* a longer Access-Control-Max-Age counts as this; 0: as it is */
-    uint64_t max_age_default_s;
     bool
         keeps_authorization; /* a preflight behind a redirect to another origin asks for it still */
     bool asks_untainted;      /* that preflight's Origin is the page's, the request's null */

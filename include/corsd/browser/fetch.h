@@ -84,5 +84,3 @@ void fetch_take(struct fetch *fetch, const struct answer *answer);
 void fetch_write(const struct fetch *fetch, struct buf *out);
 /* The Origin of what is sent now. */
 struct str fetch_origin(const struct fetch *fetch);
-/* Whether cookies go with it. */
-bool fetch_sends_cookies(const struct fetch *fetch);

@@ -38,9 +38,6 @@ const char *page_fault_text(enum page_fault fault); /* a sentence; static */
 
 /* GET, HEAD, POST: Fetch, "CORS-safelisted method". */
 bool method_is_safelisted(struct str method);
-/* Whether a page may send this header anywhere without asking (Fetch, "CORS-safelisted
- * request-header"), the limit over all of them aside. */
-bool header_is_safelisted(struct str name, struct str value);
 /* The names that need the server's word, in lower case, sorted, joined by commas as browsers send
  * them; empty: none. Fetch, "CORS-unsafe request-header names". p is NULL out of memory. */
 struct str page_unsafe_names(struct arena *arena, const struct browser *browser,

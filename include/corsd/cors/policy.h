@@ -136,3 +136,5 @@ bool rule_allows_method(const struct rule *rule, struct str method); /* case-sen
 bool rule_allows_header(const struct rule *rule, struct str name);   /* rule 7 included */
 /* CONNECT, TRACE, TRACK in any letter case: no page can send them, and no `*` covers them. */
 bool method_is_forbidden(struct str method);
+/* Fetch, "forbidden request-header", by its name: the browser sets it, or nobody does. */
+bool header_is_forbidden(struct str name);

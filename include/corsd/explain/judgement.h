@@ -15,13 +15,11 @@ struct probe_reply {
     struct str request, head; /* head empty: none came, and `error` says why */
     struct str error;
     struct answer answer;
-    struct field *fields;
 };
 
 struct found {
     enum mistake mistake;
     struct str detail; /* what was seen; may be empty */
-    const struct probe_reply *reply; /* where it was seen; NULL: in several */
 };
 
 struct probe {
@@ -32,6 +30,7 @@ struct probe {
     bool preflight_only; /* no actual request is sent */
     struct probe_reply replies[PROBE_SENT_MAX];
     size_t n_replies;
+    size_t n_own; /* the first ones: of the request that was asked for */
     struct found found[PROBE_FOUND_MAX];
     size_t n_found;
     struct fetch by[BROWSERS];
