@@ -1,6 +1,5 @@
 /* A loop of its own around the resolver, until it tells or time is up. */
 #include "corsd/net/lookup.h"
-#include <netinet/in.h>
 #include <unistd.h>
 #include <event2/event.h>
 #include "corsd/net/resolver.h"
@@ -8,14 +7,6 @@
 static void stop(void *base)
 {
     event_base_loopbreak(base);
-}
-
-static void set_port(struct address *address, uint16_t port)
-{
-    if (address->at.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)&address->at)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)(void *)&address->at)->sin_port = htons(port);
 }
 
 static bool wait_for(struct event_base *base, struct resolver *resolver, struct str host,
@@ -47,6 +38,6 @@ bool lookup(struct str host, uint16_t port, unsigned timeout_ms, struct address 
     if (base)
         event_base_free(base);
     if (found)
-        set_port(out, port);
+        address_set_port(out, port);
     return found;
 }

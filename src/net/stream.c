@@ -1,9 +1,12 @@
 /* Edge-triggered sockets: which call may tell that a side is drained. */
 #include "corsd/net/stream.h"
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "corsd/base/address.h"
 #include "tls.h"
 
 static void on_edge(evutil_socket_t fd, short what, void *arg)
@@ -35,6 +38,27 @@ int stream_open(struct stream *stream, struct event_base *base, int fd,
     close(fd);
     stream->fd = -1;
     return -error;
+}
+
+int stream_dial(struct stream *stream, struct event_base *base, const struct address *address,
+                void (*on_event)(struct stream *, short what))
+{
+    int one = 1, family = address->at.ss_family;
+    *stream = (struct stream){.fd = -1};
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    int result = connect(fd, (const struct sockaddr *)&address->at, address->size);
+    if (result < 0 && errno != EINPROGRESS) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    int error = stream_open(stream, base, fd, on_event);
+    stream->writable = !error && result == 0;
+    return error;
 }
 
 static void finish(struct stream *stream, bool abort)

@@ -80,7 +80,8 @@ static void fail(struct check *check, struct str why)
 static void fail_by(struct check *check, const char *what, int error)
 {
     char why[WHY];
-    int n = snprintf(why, sizeof why, "%s: %s", what, strerror(error));
+    const char *detail = stream_tls_detail(&check->stream);
+    int n = snprintf(why, sizeof why, "%s: %s", what, detail ? detail : strerror(error));
     fail(check, (struct str){why, (size_t)n < sizeof why ? (size_t)n : sizeof why - 1});
 }
 
@@ -160,33 +161,36 @@ static void on_event(struct stream *stream, short what)
     read_line(check);
 }
 
+static int secure(struct check *check)
+{
+    if (!check->member->tls)
+        return 0;
+    return stream_secure(&check->stream,
+                         tls_client_open(check->watch->tls, check->member->host, &check->session));
+}
+
+/* Our own want of descriptors or memory says nothing about the server. */
+static bool is_our_want(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
+}
+
 static void start(struct check *check)
 {
-    const struct address *address = &check->member->address;
-    int fd = socket(address->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int result = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&address->at, address->size);
-    bool connecting = fd >= 0 && result < 0 && errno == EINPROGRESS;
     check->began_ms = timer_now_ms();
     check->sent = false;
     check->n = 0;
-    if (fd < 0) { /* our own want of descriptors says nothing about the server */
+    int error =
+        stream_dial(&check->stream, check->watch->checks->base, &check->member->address, on_event);
+    check->connecting = !check->stream.writable || check->member->tls;
+    if (is_our_want(error) || (!error && secure(check) < 0)) {
         end(check);
         return;
     }
-    if (result < 0 && !connecting) {
-        int error = errno;
-        close(fd);
-        fail_by(check, "its check could not connect", error);
+    if (error) {
+        fail_by(check, "its check could not connect", -error);
         return;
     }
-    if (stream_open(&check->stream, check->watch->checks->base, fd, on_event) < 0 ||
-        (check->member->tls &&
-         stream_secure(&check->stream, tls_client_open(check->watch->tls, check->member->host,
-                                                       &check->session)) < 0)) {
-        end(check);
-        return;
-    }
-    check->connecting = connecting || check->member->tls;
     check->stream.writable = !check->connecting;
     timer_set(check->watch->checks->timers, &check->timer, check->watch->health.timeout_ms);
 }
@@ -304,13 +308,17 @@ static struct watch *watch_of(const struct checks *checks, uint64_t fingerprint)
     return watch;
 }
 
+static void want_none(struct checks *checks)
+{
+    for (struct watch *watch = checks->watches; watch; watch = watch->next)
+        watch->wanted = false;
+}
+
 static void drop_unwanted(struct checks *checks)
 {
     for (struct watch **at = &checks->watches; *at;) {
         struct watch *watch = *at;
-        bool wanted = watch->wanted;
-        watch->wanted = false;
-        if (wanted)
+        if (watch->wanted)
             at = &watch->next;
         else {
             *at = watch->next;
@@ -321,6 +329,7 @@ static void drop_unwanted(struct checks *checks)
 
 bool checks_take_plan(struct checks *checks, const struct plan *plan)
 {
+    want_none(checks);
     for (size_t i = 0; i < plan->n_upstreams; i++) {
         const struct upstream_spec *spec = &plan->upstreams[i];
         if (!spec->health.path.n)
@@ -361,7 +370,8 @@ void checks_destroy(struct checks *checks)
 {
     if (!checks)
         return;
-    drop_unwanted(checks); /* nothing is wanted between plans */
+    want_none(checks);
+    drop_unwanted(checks);
     timers_destroy(checks->timers);
     free(checks);
 }

@@ -88,7 +88,7 @@ static void refuse_proxy(struct client *client, enum http_cause cause)
     end(client, false);
 }
 
-/* TLS begins behind the header. */
+/* TLS begins, behind the PROXY header where there is one. */
 static bool secure(struct client *client)
 {
     if (!client->awaits_tls)
@@ -377,19 +377,11 @@ void client_create(struct loop *loop, int fd, const struct sockaddr *address,
         return;
     }
     client->stream.writable = true;
-    if (spec->tls && !spec->proxy_protocol &&
-        stream_secure(&client->stream, tls_server_open(spec->tls)) < 0) {
-        stream_close(&client->stream);
-        crowd_leave(loop->crowd, address, counted_alone);
-        free(client);
-        return;
-    }
     client->timer.fire = on_time;
     client->loop = loop;
     client->tls = spec->tls != NULL;
     client->awaits_proxy = spec->proxy_protocol;
-    if (client->awaits_proxy)
-        client->awaits_tls = tls_server_ref(spec->tls);
+    client->awaits_tls = tls_server_ref(spec->tls);
     client->counted_alone = counted_alone;
     set_address(client, address);
     guard_init(&client->guard, GUARD_REQUEST);
@@ -406,6 +398,8 @@ void client_create(struct loop *loop, int fd, const struct sockaddr *address,
     /* A connection that never says anything is as one whose head is late. */
     timer_set(loop->timers, &client->timer,
               client->awaits_proxy || client->tls ? timeouts->header : timeouts->idle);
-    if (client->awaits_proxy && !plan_trusts(plan_of(client), address))
+    if (!client->awaits_proxy)
+        secure(client);
+    else if (!plan_trusts(plan_of(client), address))
         refuse_proxy(client, CAUSE_PROXY_UNTRUSTED);
 }

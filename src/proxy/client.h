@@ -20,7 +20,7 @@ struct client {
         struct sockaddr_in6 v6;
     } address;
     char ip[INET6_ADDRSTRLEN];
-    struct tls_server *awaits_tls; /* behind the PROXY header; NULL: nothing; a reference */
+    struct tls_server *awaits_tls; /* to begin; NULL: nothing; a reference */
     bool tls, counted_alone;
     bool awaits_proxy; /* its PROXY header is still to come */
     bool unknown;      /* a balancer did not say who it is: `address` is the balancer's */

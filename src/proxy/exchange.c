@@ -115,15 +115,27 @@ static enum stage client_gone(struct exchange *ex)
     return done(ex, CAUSE_CLIENT_GONE, CLIENT_CLOSES);
 }
 
-/* What the backend or this machine did is the operator's business; a client's mistake is not. */
-static void log_failure(const struct exchange *ex, enum http_cause cause, int error)
+struct failure { /* of the attempt before; zeroed: none */
+    enum http_cause cause;
+    int error;          /* negative errno */
+    const char *detail; /* static: OpenSSL's words; NULL: none */
+};
+
+static const char *detail_of(const struct exchange *ex)
 {
+    return ex->conn ? stream_tls_detail(&ex->conn->stream) : NULL;
+}
+
+/* What the backend or this machine did is the operator's business; a client's mistake is not. */
+static void log_failure(const struct exchange *ex, struct failure failure)
+{
+    enum http_cause cause = failure.cause;
     const struct route *route = ex->decision.route;
     bool ours = cause >= CAUSE_UPSTREAM_REFUSED && cause < CAUSE_CLIENT_GONE;
     struct str upstream = route && route->upstream ? route->upstream->name : STR("-");
-    const char *detail = ex->conn ? stream_tls_detail(&ex->conn->stream) : NULL;
-    if (!detail && error)
-        detail = strerror(error);
+    const char *detail = failure.detail;
+    if (!detail && failure.error)
+        detail = strerror(-failure.error);
     log_line(ex->loop->log, ours ? LOG_WARN : LOG_DEBUG, "upstream %.*s: %.*s: %.*s%s%s",
              STR_ARG(upstream), STR_ARG(http_causes[cause].word), STR_ARG(http_causes[cause].prose),
              detail ? ": " : "", detail ? detail : "");
@@ -190,9 +202,10 @@ static bool is_servers_fault(enum http_cause cause)
 }
 
 /* The exchange failed: with an answer where none began, else cut so that the client can see it. */
-static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
+static enum stage fail_as(struct exchange *ex, struct failure failure)
 {
-    log_failure(ex, cause, error);
+    enum http_cause cause = failure.cause;
+    log_failure(ex, failure);
     if (is_servers_fault(cause))
         blame(ex, http_causes[cause].word);
     queue_leave(ex);
@@ -203,6 +216,11 @@ static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
     ex->decision.own = OWN_ERROR;
     ex->decision.cause = cause;
     return answer(ex);
+}
+
+static enum stage fail(struct exchange *ex, enum http_cause cause, int error)
+{
+    return fail_as(ex, (struct failure){cause, -error, detail_of(ex)});
 }
 
 /* --- connecting ------------------------------------------------------------------------------- */
@@ -281,11 +299,6 @@ static void turn_to(struct exchange *ex, struct server *server)
     }
 }
 
-struct failure { /* of the attempt before; zeroed: none */
-    enum http_cause cause;
-    int error; /* negative errno */
-};
-
 /* A connection to the server that was turned to; NULL: *error says why. */
 static struct conn *take_conn(struct exchange *ex, int *error)
 {
@@ -296,8 +309,10 @@ static struct conn *take_conn(struct exchange *ex, int *error)
         return conn;
     }
     conn = conn_open(server, error);
-    if (!conn && *error == -EBUSY && server->idle)
+    if (!conn && *error == -EBUSY && server->idle) {
         conn_close(server->idle); /* of no use to this request: its place is */
+        conn = conn_open(server, error);
+    }
     return conn;
 }
 
@@ -315,10 +330,13 @@ static enum stage connect_server(struct exchange *ex, struct server *spare, stru
         int error = 0;
         enum http_cause cause = CAUSE_NONE;
         struct server *server = upstream_choose(ex->upstream, ex->tried, spare, &cause);
-        if (!server && cause == CAUSE_UPSTREAM_BUSY)
+        if (!server && cause == CAUSE_UPSTREAM_BUSY) {
+            if (spare) /* it was not its fault: it is as good as any when it has room */
+                ex->tried &= ~(UINT64_C(1) << spare->member->bit);
             return wait_in_queue(ex);
+        }
         if (!server && last.cause)
-            return fail(ex, last.cause, -last.error);
+            return fail_as(ex, last);
         if (!server) /* CAUSE_NONE: those not tried are gone since it began to wait */
             return fail(ex, cause ? cause : CAUSE_UPSTREAM_DOWN, 0);
         turn_to(ex, server);
@@ -340,7 +358,7 @@ static enum stage connect_server(struct exchange *ex, struct server *spare, stru
             ex->tried &= ~(UINT64_C(1) << server->member->bit);
             return wait_in_queue(ex);
         }
-        last = (struct failure){cause_of_connect(NULL, -error), error};
+        last = (struct failure){cause_of_connect(NULL, -error), error, NULL};
         if (!is_servers_fault(last.cause))
             return fail(ex, last.cause, -error);
         blame(ex, http_causes[last.cause].word);
@@ -351,6 +369,7 @@ static enum stage connect_server(struct exchange *ex, struct server *spare, stru
 /* No connection came to be: on to the next server. */
 static enum stage not_connected(struct exchange *ex, enum http_cause cause, int error)
 {
+    struct failure failure = {cause, error, detail_of(ex)};
     if (!is_servers_fault(cause))
         return fail(ex, cause, -error);
     blame(ex, http_causes[cause].word);
@@ -358,7 +377,7 @@ static enum stage not_connected(struct exchange *ex, enum http_cause cause, int 
     ex->conn = NULL;
     relay_finish(&ex->up);
     count(&ex->loop->counters.failovers);
-    return connect_server(ex, NULL, (struct failure){cause, error});
+    return connect_server(ex, NULL, failure);
 }
 
 /* Who waits already has the first claim. */
@@ -472,6 +491,7 @@ static enum stage retry_or_fail(struct exchange *ex, enum http_cause cause, int 
 {
     if (!may_retry(ex))
         return fail(ex, cause, error);
+    struct failure failure = {cause, -error, detail_of(ex)};
     bool stale = ex->conn->used; /* which is nobody's fault */
     if (!stale)
         blame(ex, http_causes[cause].word);
@@ -480,7 +500,7 @@ static enum stage retry_or_fail(struct exchange *ex, enum http_cause cause, int 
     relay_finish(&ex->up);
     ex->retried = true;
     count(&ex->loop->counters.retries);
-    return connect_server(ex, stale ? ex->server : NULL, (struct failure){cause, -error});
+    return connect_server(ex, stale ? ex->server : NULL, failure);
 }
 
 /* The connection ended: n is 0 or a negative errno. */
@@ -911,7 +931,7 @@ static void arm(struct exchange *ex)
     struct deadline deadline = deadline_of(ex);
     if (wants_probe(ex))
         deadline = earlier(deadline, last_move(ex) + PROBE_MS, CAUSE_NONE);
-    if (ex->stage == STAGE_QUEUE)
+    if (ex->stage == STAGE_QUEUE && queue_is_first(ex))
         deadline = earlier(deadline, timer_now_ms() + QUEUE_POLL_MS, CAUSE_NONE);
     if (deadline.at_ms == UINT64_MAX)
         timer_stop(&ex->client->timer);
@@ -1094,7 +1114,7 @@ static void decide(struct exchange *ex, struct str bytes)
     record_head(ex, &head, &peer);
     if (ex->decision.cause == CAUSE_LOOP &&
         crowd_is_news(loop->crowd, STR("loop"), ex->decision.route->upstream->name, timer_now_ms()))
-        log_failure(ex, CAUSE_LOOP, 0);
+        log_failure(ex, (struct failure){.cause = CAUSE_LOOP});
     if (ex->decision.kind == DECISION_ANSWER || compose(ex, &head, &peer))
         return;
     ex->decision.kind = DECISION_ANSWER;

@@ -52,7 +52,26 @@ static struct str copy(char **to, struct str text)
     return own;
 }
 
-static struct member *member_create(struct group *group, const struct member_spec *spec)
+static uint64_t bits_of(const struct roster *roster)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; roster && i < roster->n; i++)
+        bits |= UINT64_C(1) << roster->seats[i].member->bit;
+    return bits;
+}
+
+/* One that no member present has; beyond 64 of them bits are shared. */
+static unsigned free_bit(struct group *group, const struct roster *fresh)
+{
+    uint64_t taken = bits_of(group->roster) | bits_of(fresh);
+    unsigned bit = group->next_bit++ % 64;
+    for (int i = 1; i < 64 && taken >> bit & 1; i++)
+        bit = group->next_bit++ % 64;
+    return bit;
+}
+
+static struct member *member_create(struct group *group, const struct roster *fresh,
+                                    const struct member_spec *spec)
 {
     struct member *member = calloc(1, sizeof *member + spec->authority.n + spec->host.n);
     if (!member)
@@ -62,7 +81,7 @@ static struct member *member_create(struct group *group, const struct member_spe
     member->authority = copy(&text, spec->authority);
     member->host = copy(&text, spec->host);
     member->tls = spec->tls;
-    member->bit = group->next_bit++ % 64;
+    member->bit = free_bit(group, fresh);
     member->most = group->max_connections;
     member->refs = 1;
     return member;
@@ -106,13 +125,14 @@ static bool has(const struct roster *roster, const struct member_spec *spec)
 }
 
 /* The old roster's member for it, or a new one, with a reference. */
-static struct member *take_member(struct group *group, const struct member_spec *spec)
+static struct member *take_member(struct group *group, const struct roster *fresh,
+                                  const struct member_spec *spec)
 {
     const struct roster *old = group->roster;
     for (size_t i = 0; old && i < old->n; i++)
         if (is_of(old->seats[i].member, spec))
             return member_ref(old->seats[i].member);
-    return member_create(group, spec);
+    return member_create(group, fresh, spec);
 }
 
 static struct roster *roster_create(struct group *group, const struct member_spec *specs, size_t n)
@@ -124,7 +144,7 @@ static struct roster *roster_create(struct group *group, const struct member_spe
     for (size_t i = 0; i < n; i++) {
         if (!specs[i].weight || has(roster, &specs[i]))
             continue;
-        struct member *member = take_member(group, &specs[i]);
+        struct member *member = take_member(group, roster, &specs[i]);
         if (!member) {
             roster_unref(roster);
             return NULL;
@@ -260,6 +280,8 @@ struct group *group_ref(struct group *group)
 
 void group_unref(struct group *group)
 {
+    if (!group)
+        return;
     struct fleet *fleet = group->fleet;
     pthread_mutex_lock(&fleet->lock);
     bool last = --group->refs == 0;

@@ -2,8 +2,6 @@
  */
 #include "pool.h"
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "corsd/base/owner.h"
@@ -203,31 +201,14 @@ static int secure(struct conn *conn, struct server *server)
 
 static struct conn *open_conn(struct server *server, int *error)
 {
-    const struct address *address = &server->member->address;
     struct loop *loop = server->upstream->loop;
-    int one = 1, family = address->at.ss_family;
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn) {
         *error = -ENOMEM;
         return NULL;
     }
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        *error = -errno;
-        free(conn);
-        return NULL;
-    }
-    if (family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    int result = connect(fd, (const struct sockaddr *)&address->at, address->size);
-    if (result < 0 && errno != EINPROGRESS) {
-        *error = -errno;
-        close(fd);
-        free(conn);
-        return NULL;
-    }
-    conn->connecting = result < 0 || server->member->tls;
-    *error = stream_open(&conn->stream, loop->base, fd, on_event);
+    *error = stream_dial(&conn->stream, loop->base, &server->member->address, on_event);
+    conn->connecting = !conn->stream.writable || server->member->tls;
     if (!*error && server->member->tls)
         *error = secure(conn, server);
     if (*error) {

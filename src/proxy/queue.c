@@ -37,12 +37,21 @@ bool queue_join(struct exchange *ex)
     return true;
 }
 
+bool queue_is_first(const struct exchange *ex)
+{
+    return TAILQ_FIRST(&ex->upstream->queue) == ex;
+}
+
 void queue_leave(struct exchange *ex)
 {
     if (!ex->queued)
         return;
+    bool first = queue_is_first(ex);
     ex->queued = false;
     TAILQ_REMOVE(&ex->upstream->queue, ex, in_queue);
+    struct exchange *next = TAILQ_FIRST(&ex->upstream->queue);
+    if (first && next)
+        loop_again(next->loop, next->client); /* it is the one that looks from now on */
     tell_front(ex->upstream);
     group_wait_ends(ex->upstream->group);
     queue_wake(ex->upstream);
@@ -56,7 +65,7 @@ static bool is_patient(const struct upstream *upstream, const struct exchange *f
 
 bool queue_is_turn(const struct exchange *ex)
 {
-    return TAILQ_FIRST(&ex->upstream->queue) == ex && !is_patient(ex->upstream, ex);
+    return queue_is_first(ex) && !is_patient(ex->upstream, ex);
 }
 
 bool queue_has_others(const struct upstream *upstream)

@@ -7,6 +7,7 @@
 MUST_USE bool queue_join(struct exchange *exchange);
 /* Where it waits no more; fine for one that does not. */
 void queue_leave(struct exchange *exchange);
+bool queue_is_first(const struct exchange *exchange); /* of its loop's; others need not look */
 /* Whether it may try to get a connection now. */
 bool queue_is_turn(const struct exchange *exchange);
 /* Whether somebody waits who was there first. */

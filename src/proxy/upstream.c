@@ -160,8 +160,7 @@ void upstream_drop(struct upstream *upstream)
     release_list(upstream->servers, upstream->n_servers);
     if (upstream->limited)
         group_remove_line(upstream->group, &upstream->line);
-    if (upstream->group)
-        group_unref(upstream->group);
+    group_unref(upstream->group);
     tls_client_unref(upstream->tls);
     free(upstream);
 }

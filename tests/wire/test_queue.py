@@ -4,7 +4,7 @@ import time
 
 import pytest
 from fleet import Load, asker, eventually, nodes, servers_of
-from harness import get, post
+from harness import get, post, reply, slam
 
 YAML = """
     listen: LISTEN
@@ -203,3 +203,23 @@ def test_a_tunnel_and_a_stream_count(given, one):
     assert one.stats["requests"] == 2
     long[1].reset()
     assert waits.response().status == 200
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_retry_after_a_stale_connection_has_its_place(given, backend, size):
+    """The connection that died and the one that takes its request count once."""
+    corsd = given("""
+        listen: LISTEN
+        upstreams:
+          api: {url: BACKEND, max_connections: 1, queue: {size: SIZE, timeout: 20s}}
+        upstream: api
+        cors: off
+        """, SIZE=str(size))
+    client = corsd.connect()
+    for n in range(5):
+        backend.plays(reply(200, "warm"))
+        assert client.ask(get(f"/{n}")).body == b"warm"
+        backend.plays([slam])
+        backend.plays(reply(200, "again"))
+        answer = client.ask(get(f"/{n}/stale"))
+        assert (answer.status, answer.body) == (200, b"again")

@@ -301,7 +301,7 @@ def test_health_checks_speak_tls(given, made, https):
         upstream: api
         {CORS}
     """)
-    assert corsd.logged(rf"{other.url.rpartition('/')[2]} is down")
+    assert corsd.logged(rf"{other.url.rpartition('/')[2]} is down: its check could not connect: ")
     checks = len(good.requests)
     assert [corsd.ask(get("/x")).body for _ in range(4)] == [b"/x"] * 4
     end = time.monotonic() + 10

@@ -10,6 +10,7 @@
 #include "corsd/base/str.h"
 #include "corsd/tls/fault.h"
 
+struct address;
 struct ssl_st;
 struct tls;
 
@@ -27,6 +28,11 @@ struct stream {
 
 /* Registers fd (non-blocking; owned from here on, closed where this fails). Negative errno. */
 MUST_USE int stream_open(struct stream *stream, struct event_base *base, int fd,
+                         void (*on_event)(struct stream *, short what));
+/* Connects to an address; writable at once where that was done at once, else stream_connected says
+ * how it went. Negative errno. */
+MUST_USE int stream_dial(struct stream *stream, struct event_base *base,
+                         const struct address *address,
                          void (*on_event)(struct stream *, short what));
 void stream_close(struct stream *stream); /* fine for a closed one */
 /* So that the peer sees a reset and not an end: for bodies that were cut. */

@@ -75,7 +75,7 @@ unsigned fleet_number(struct fleet *fleet);
 MUST_USE struct group *fleet_group(struct fleet *fleet, const struct upstream_spec *spec);
 
 struct group *group_ref(struct group *group);
-void group_unref(struct group *group);
+void group_unref(struct group *group); /* takes NULL too */
 /* These are the group's servers from now on. Known ones keep their state; every bell rings. n 0: no
  * address is known. False out of memory: the old roster stays. */
 MUST_USE bool group_publish(struct group *group, const struct member_spec *specs, size_t n);

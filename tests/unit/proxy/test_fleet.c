@@ -39,6 +39,23 @@ Test(fleet, the_same_fingerprint_is_the_same_group)
     fleet_destroy(fleet);
 }
 
+Test(fleet, servers_present_have_bits_of_their_own)
+{
+    struct server_spec servers[1];
+    struct upstream_spec spec = upstream_of(servers, 1, 7);
+    struct fleet *fleet = fleet_create(&silent);
+    struct group *group = fleet_group(fleet, &spec);
+    for (uint16_t port = 1000; port < 1200; port++) { /* one stays, its neighbour changes */
+        struct member_spec next[] = {at("10.0.0.1", 80, "a"), at("10.0.0.1", port, "a")};
+        cr_assert(group_publish(group, next, 2));
+        struct roster *now = group_roster(group);
+        cr_expect_neq(now->seats[0].member->bit, now->seats[1].member->bit, "port %u", port);
+        roster_unref(now);
+    }
+    group_unref(group);
+    fleet_destroy(fleet);
+}
+
 Test(fleet, servers_that_stay_keep_their_state)
 {
     struct server_spec servers[2];
