@@ -1,16 +1,14 @@
 /* `corsd health`: asks a running corsd whether it is ready; for HEALTHCHECK and scripts. */
-#include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include "corsd/plan/plan.h"
 #include "corsd/verbs/verbs.h"
 #include "reads.h"
 #include "source.h"
+#include "wire.h"
 
-enum { PATIENCE_MS = 3000, ANSWER_MAX = 4096 };
+enum { PATIENCE_MS = 3000, REQUEST_MAX = 64 * 1024 };
 
 static const char help[] =
     "usage: corsd health [-c FILE] [ADMIN]\n\n"
@@ -21,90 +19,68 @@ static const char help[] =
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-static bool is_at(int fd, short events)
+static int say(struct str where, struct str what)
 {
-    struct pollfd wait = {.fd = fd, .events = events};
-    return poll(&wait, 1, PATIENCE_MS) == 1;
-}
-
-/* A connected socket, or a negative errno. */
-static int connect_to(const struct address *address)
-{
-    int error = 0,
-        fd = socket(address->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    socklen_t size = sizeof error;
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&address->at, address->size) < 0)
-        error = errno;
-    if (error == EINPROGRESS)
-        error = !is_at(fd, POLLOUT)                                       ? ETIMEDOUT
-                : getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno
-                                                                          : error;
-    if (!error)
-        return fd;
-    close(fd);
-    return -error;
-}
-
-/* An address to listen on as one to connect to: all addresses are reached by loopback. */
-static int reach(const struct address *address)
-{
-    int fd = connect_to(address);
-    uint16_t port = address_port((const struct sockaddr *)&address->at);
-    struct address v4;
-    if (fd >= 0 || address->at.ss_family != AF_INET6 || !address_of_ip(STR("127.0.0.1"), port, &v4))
-        return fd;
-    return connect_to(&v4); /* a machine without IPv6 */
-}
-
-static int say(struct str where, const char *what)
-{
-    fprintf(stderr, "corsd health: %.*s: %s\n", STR_ARG(where), what);
+    fprintf(stderr, "corsd health: %.*s: %.*s\n", STR_ARG(where), STR_ARG(what));
     return 1;
 }
 
-/* The status of a GET, or a negative errno. */
-static int status_of(int fd, struct str path)
+/* path empty: it is enough that somebody listens. False: *answer is the reason. */
+static bool ask_at(struct wire_target *target, struct str path, struct arena *arena,
+                   struct str *answer)
 {
-    enum { STATUS_AT = 9, STATUS_END = 12 }; /* RFC 9112 §4 */
-    char request[ANSWER_MAX], answer[ANSWER_MAX];
-    int n = snprintf(request, sizeof request,
-                     "GET %.*s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                     STR_ARG(path));
-    size_t got = 0;
-    if (n < 0 || (size_t)n >= sizeof request || send(fd, request, (size_t)n, MSG_NOSIGNAL) != n)
-        return -EIO;
-    while (got < ANSWER_MAX && is_at(fd, POLLIN)) {
-        ssize_t more = recv(fd, answer + got, ANSWER_MAX - got, 0);
-        if (more <= 0)
-            break;
-        got += (size_t)more;
-        struct str line = {answer, got};
-        uint64_t status;
-        if (str_starts(line, STR("HTTP/1.1 ")) && got > STATUS_END &&
-            str_to_u64(str_head(str_from(line, STATUS_AT), 3), &status))
-            return (int)status;
+    struct buf request = BUF_INIT(REQUEST_MAX);
+    if (!path.n) {
+        int error = wire_reach(target);
+        *answer = error ? str_of(strerror(error)) : STR("HTTP/1.1 200");
+        return !error;
     }
-    return got ? -EPROTO : -ETIMEDOUT;
+    buf_add(&request, STR("GET "));
+    buf_add(&request, path);
+    buf_add(&request, STR(" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+    *answer = STR("out of memory");
+    bool came = !request.failed && wire_ask(target, buf_str(&request), arena, answer);
+    buf_finish(&request);
+    return came;
 }
 
-/* path empty: it is enough that somebody listens. */
-static int ask(struct str where, const struct address *address, struct str path)
+/* An address to listen on is one to connect to: all addresses are reached by loopback, and on a
+ * machine without IPv6 by the other loopback. */
+static bool ask_there(const struct address *address, struct str path, struct arena *arena,
+                      struct str *answer)
 {
+    struct wire_target target = {*address, PATIENCE_MS};
+    uint16_t port = address_port((const struct sockaddr *)&address->at);
+    if (ask_at(&target, path, arena, answer))
+        return true;
+    return address->at.ss_family == AF_INET6 &&
+           address_of_ip(STR("127.0.0.1"), port, &target.address) &&
+           ask_at(&target, path, arena, answer);
+}
+
+static int judge(struct str where, struct str head)
+{
+    enum { STATUS_AT = 9 }; /* RFC 9112 §4 */
     char text[64];
-    int fd = reach(address);
-    if (fd < 0)
-        return say(where, strerror(-fd));
-    int status = path.n ? status_of(fd, path) : 200;
-    close(fd);
+    uint64_t status = 0;
+    if (!str_to_u64(str_head(str_from(head, STATUS_AT), 3), &status))
+        return say(where, STR("the answer is no HTTP/1.1"));
     if (status == 200)
         return 0;
-    if (status < 0)
-        return say(where, strerror(-status));
-    snprintf(text, sizeof text, "%s (%d)", status == 503 ? "not ready" : "no answer of corsd's",
-             status);
-    return say(where, text);
+    snprintf(text, sizeof text, "%s (%u)", status == 503 ? "not ready" : "no answer of corsd's",
+             (unsigned)status);
+    return say(where, str_of(text));
+}
+
+static int ask(struct str where, const struct address *address, struct str path)
+{
+    struct arena arena;
+    struct str answer;
+    arena_init(&arena, NULL, 0);
+    bool came = ask_there(address, path, &arena, &answer);
+    int code = came ? judge(where, answer) : say(where, answer);
+    arena_finish(&arena);
+    return code;
 }
 
 /* --- whom ------------------------------------------------------------------------------------- */
@@ -119,7 +95,7 @@ static int ask_plan(const struct plan *plan)
         if (!spec->passed)
             return ask(spec->text, &spec->address, plain ? plan->health_path : STR(""));
     }
-    return say(STR("systemd"), "it listens on passed sockets only: give it an admin listener");
+    return say(STR("systemd"), STR("it listens on passed sockets only: give it an admin listener"));
 }
 
 static int ask_named(const char *text)

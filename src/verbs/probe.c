@@ -6,9 +6,11 @@
 #include "corsd/explain/judgement.h"
 #include "corsd/net/lookup.h"
 #include "corsd/verbs/verbs.h"
-#include "probe_wire.h"
 #include "reads.h"
 #include "typed.h"
+#include "wire.h"
+
+enum { PATIENCE_MS = 10000 }; /* for each exchange, and for the name */
 
 static const char help[] =
     "usage: corsd probe --origin ORIGIN [-X METHOD] [-H HEADER] [--credentials] URL\n"
@@ -98,8 +100,7 @@ static int find_address(const struct asked *asked, struct address *out)
         where = str_of(text);
     }
     enum address_fault fault = address_parse(where, out);
-    if (fault == ADDRESS_OK ||
-        (fault == ADDRESS_NAME && lookup(host, port, PROBE_DEADLINE_MS, out)))
+    if (fault == ADDRESS_OK || (fault == ADDRESS_NAME && lookup(host, port, PATIENCE_MS, out)))
         return -1;
     if (fault != ADDRESS_NAME)
         return typed_wrong(&asked->typed, "%.*s: %s", STR_ARG(where), address_fault_text(fault));
@@ -107,7 +108,7 @@ static int find_address(const struct asked *asked, struct address *out)
     return 1;
 }
 
-static int run(struct asked *asked, struct probe_wire *wire)
+static int run(struct asked *asked, struct wire_target *target)
 {
     struct typed *typed = &asked->typed;
     struct buf out = BUF_INIT(OUTPUT_MAX);
@@ -117,8 +118,8 @@ static int run(struct asked *asked, struct probe_wire *wire)
         return 1;
     probe->page = &typed->page;
     probe->arena = &typed->arena;
-    probe->send = probe_wire_send;
-    probe->ctx = wire;
+    probe->send = wire_ask;
+    probe->ctx = target;
     probe->preflight_only = asked->preflight_only;
     if (!probe_run(probe, typed->origins + 1, typed->n_origins - 1))
         fputs("corsd probe: the request is too large\n", stderr);
@@ -138,13 +139,13 @@ static int run(struct asked *asked, struct probe_wire *wire)
 int verb_probe(int argc, char **argv)
 {
     struct asked asked = {0};
-    struct probe_wire wire;
+    struct wire_target target = {.patience_ms = PATIENCE_MS};
     typed_init(&asked.typed, "probe", help);
     int code = read_options(&asked, argc, argv);
     if (code < 0)
-        code = find_address(&asked, &wire.address);
+        code = find_address(&asked, &target.address);
     if (code < 0)
-        code = run(&asked, &wire);
+        code = run(&asked, &target);
     typed_finish(&asked.typed);
     return code;
 }

@@ -2,10 +2,11 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 
-from harness import Backend, free_port, get, reply, run, until
+from harness import Backend, drip, free_port, get, reply, run, until
 from test_life import patiently
 
 YAML = """
@@ -98,3 +99,13 @@ def test_a_bad_configuration_is_told(tmp_path):
     done = run("health", "-c", str(file))
     assert done.returncode == 1 and "error:" in done.stderr
     assert run("health", "-c", os.fspath(tmp_path / "missing.yaml")).returncode == 1
+
+
+def test_an_answer_that_trickles_is_not_waited_for(tmp_path):
+    other = Backend()
+    other.always([drip(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, 0.1)])
+    began = time.monotonic()
+    done = run("health", other.address, within=20)
+    assert done.returncode == 1 and "no answer within 3 seconds" in done.stderr
+    assert time.monotonic() - began < 10
+    other.stop()

@@ -1,7 +1,8 @@
 /* Connects, sends a head, reads heads until the final one, and hangs up. */
-#include "probe_wire.h"
+#include "wire.h"
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 #include "corsd/base/buf.h"
@@ -98,7 +99,7 @@ static bool is_interim(struct str head)
  */
 static int read_final(const struct wire *wire, struct buf *buf, struct str *out)
 {
-    static const struct guard_limits limits = {PROBE_HEAD_MAX, 200};
+    static const struct guard_limits limits = {WIRE_HEAD_MAX, 200};
     struct guard guard;
     size_t start = 0;
     guard_init(&guard, GUARD_RESPONSE);
@@ -121,27 +122,47 @@ static int read_final(const struct wire *wire, struct buf *buf, struct str *out)
     }
 }
 
-static struct str reason(struct arena *arena, int error)
+static struct str reason(struct arena *arena, int error, unsigned patience_ms)
 {
     char text[128];
-    if (error == ETIMEDOUT)
-        return STR("no answer within 10 seconds");
     if (error == EPROTO)
         return STR("the answer is not clean HTTP/1.1");
     if (error == EMSGSIZE)
         return STR("the answer's head is beyond 64 KiB");
     if (error == ECONNRESET)
         return STR("the server hung up without an answer");
-    return arena_copy(arena, str_of(strerror_r(error, text, sizeof text)));
+    if (error != ETIMEDOUT)
+        return arena_copy(arena, str_of(strerror_r(error, text, sizeof text)));
+    snprintf(text, sizeof text, "no answer within %u seconds", patience_ms / 1000);
+    return arena_copy(arena, str_of(text));
 }
 
-bool probe_wire_send(void *ctx, struct str request, struct arena *arena, struct str *answer)
+static struct wire wire_to(const struct wire_target *target)
 {
-    const struct probe_wire *where = ctx;
-    struct wire wire = {.fd = -1, .deadline_ms = now_ms() + PROBE_DEADLINE_MS};
-    struct buf buf = BUF_INIT(4 * PROBE_HEAD_MAX);
+    return (struct wire){.fd = -1, .deadline_ms = now_ms() + target->patience_ms};
+}
+
+static void wire_close(struct wire *wire)
+{
+    if (wire->fd >= 0)
+        close(wire->fd);
+}
+
+int wire_reach(const struct wire_target *target)
+{
+    struct wire wire = wire_to(target);
+    int error = wire_connect(&wire, &target->address);
+    wire_close(&wire);
+    return error;
+}
+
+bool wire_ask(void *ctx, struct str request, struct arena *arena, struct str *answer)
+{
+    const struct wire_target *target = ctx;
+    struct wire wire = wire_to(target);
+    struct buf buf = BUF_INIT(4 * WIRE_HEAD_MAX);
     struct str head;
-    int error = wire_connect(&wire, &where->address);
+    int error = wire_connect(&wire, &target->address);
     if (!error)
         error = wire_write(&wire, request);
     if (!error || error == EPIPE || error == ECONNRESET) /* an early answer counts */
@@ -151,9 +172,8 @@ bool probe_wire_send(void *ctx, struct str request, struct arena *arena, struct 
         error = answer->p ? 0 : ENOMEM;
     }
     if (error)
-        *answer = reason(arena, error);
-    if (wire.fd >= 0)
-        close(wire.fd);
+        *answer = reason(arena, error, target->patience_ms);
+    wire_close(&wire);
     buf_finish(&buf);
     return !error;
 }
