@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -18,6 +19,7 @@
 enum {
     DIALOGUES_MAX = 64,
     HUNG_MS = 2000, /* a loop that owes a sign of life for longer hangs */
+    NAP_NS = 20 * 1000000,
 };
 
 struct admin {
@@ -134,8 +136,8 @@ static int accept_one(struct admin *admin)
     return accept4(admin->socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* Without the reserve, waiting askers would have the loop spin: the longest of those inside goes.
- */
+/* Without the reserve, waiting askers would have the loop spin: those inside go, and where there are
+ * none, this thread has nothing else to do than to wait. */
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
     struct admin *admin = arg;
@@ -143,8 +145,12 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     (void)what;
     int client = accept_one(admin);
     if (client < 0) {
-        if (errno == EMFILE || errno == ENFILE)
+        bool none_left = errno == EMFILE || errno == ENFILE;
+        if (none_left && admin->host.n)
             dialogue_end_all(&admin->host);
+        else if (none_left)
+            nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        keep_reserve(admin);
         return;
     }
     if (admin->host.n >= DIALOGUES_MAX)
