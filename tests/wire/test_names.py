@@ -168,17 +168,17 @@ def loop_of_pointers(question):
 
 
 def too_many_announced(question):
-    return question.reply(records(0, question.kind, [], 1), 65535)
+    return question.reply(records(question.kind, [], 1), 65535)
 
 
 def somebody_elses(question):
-    return question.reply(records(0, A, ["127.0.0.4"], 1, b"\5other\4test\0"), 1)
+    return question.reply(records(A, ["127.0.0.4"], 1, b"\5other\4test\0"), 1)
 
 
 def another_question(question):
     other = b"\5other\4test\0" + struct.pack(">HH", question.kind, 1)
     return question.id + struct.pack(">HHHHH", 0x8180, 1, 1, 0, 0) + other + \
-        records(0, A, ["127.0.0.4"], 1)
+        records(A, ["127.0.0.4"], 1)
 
 
 def another_id(question):
@@ -260,7 +260,7 @@ def test_what_is_truncated_comes_by_tcp(given, dns, places):
 def test_a_huge_answer_is_bounded(given, dns, places):
     many = [f"127.{b}.{c}.1" for b in range(1, 21) for c in range(200)]
     dns.names["api.test"] = lambda q: q.reply(flags=0x8380) if not q.tcp else \
-        q.reply(records(0, A, many, 1), len(many)) if q.kind == A else q.addresses([])
+        q.reply(records(A, many, 1), len(many)) if q.kind == A else q.addresses([])
     corsd = start(given, dns, places)
     assert corsd.logged(r"name api\.test\.: 127\.1\.0\.1, .* and 56 more", LONG), corsd.log
     dns.names["api.test"] = ["127.0.0.3"]
