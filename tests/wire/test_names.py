@@ -12,6 +12,7 @@ import pytest
 
 import harness
 from dns import A, AAAA, Dns, Dnsmasq, Places, records
+from fleet import Load
 from harness import get, own_answer
 
 YAML = """
@@ -108,21 +109,7 @@ def test_records_change_vanish_time_out_and_return_under_load(given, dnsmasq, pl
     tell({"api.test": ["127.0.0.2"]})
     corsd = start(given, dnsmasq, places)
     lands(corsd, "127.0.0.2")
-    over, failed, n = threading.Event(), [], [0]
-
-    def load():
-        client = corsd.connect()
-        while not over.is_set():
-            response = client.ask(get())
-            n[0] += 1
-            if response.status != 200:
-                failed.append((response.status, response.body))
-            time.sleep(0.002)
-
-    threads = [threading.Thread(target=load) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
+    with Load(corsd, 3, "/") as load:
         tell({"api.test": ["127.0.0.3"]})
         lands(corsd, "127.0.0.3")
         tell({})
@@ -137,11 +124,7 @@ def test_records_change_vanish_time_out_and_return_under_load(given, dnsmasq, pl
         dnsmasq.resume()
         tell({"api.test": ["127.0.0.4"]})
         lands(corsd, "127.0.0.4")
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert not failed and n[0] > 50, failed[:3]
+    assert not load.bad("GET") and load.total() > 50, load.got
 
 
 def test_a_lost_family_does_not_delay_the_other(given, dns, places):
