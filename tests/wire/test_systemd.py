@@ -148,7 +148,11 @@ class Activated(Corsd):
             stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, pass_fds=moved, env=environment())
         for fd in moved:
             os.close(fd)
-        self.await_ready()
+        try:
+            self.await_ready()
+        except BaseException:
+            self.kill()
+            raise
 
     def await_ready(self):
         assert self.logged("is ready", 20), self.log
