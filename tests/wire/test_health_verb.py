@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from harness import Backend, free_port, get, reply, run, until
-from test_life import patiently
+from harness import Backend, eventually, free_port, get, reply, run, until
 
 YAML = """
 listen: LISTEN
@@ -20,7 +19,7 @@ timeouts: {drain: 20s}
                          ids=["a connect", "health_path", "admin"])
 def test_ready_and_gone(given, backend, more):
     corsd = given(YAML + more, ADMIN=f"127.0.0.1:{free_port()}")
-    patiently(lambda: run("health", "-c", corsd.file).returncode == 0)
+    eventually(lambda: run("health", "-c", corsd.file).returncode == 0)
     corsd.signal(signal.SIGTERM)
     assert corsd.exited() == 0
     gone = run("health", "-c", corsd.file)
@@ -39,7 +38,7 @@ def test_draining_is_not_ready(given, backend, more):
     assert backend.saw_heads(1)
     corsd.signal(signal.SIGTERM)
     assert corsd.logged("draining")
-    patiently(lambda: run("health", "-c", corsd.file).returncode == 1)
+    eventually(lambda: run("health", "-c", corsd.file).returncode == 1)
     assert "not ready (503)" in run("health", "-c", corsd.file).stderr
     go.set()
     assert busy.response().body == b"finished"

@@ -5,7 +5,6 @@ import re
 import signal
 import struct
 import subprocess
-import threading
 import time
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 import harness
 from dns import A, AAAA, Dns, Dnsmasq, Places, records
 from fleet import Load
-from harness import get, own_answer
+from harness import eventually, get, own_answer
 
 YAML = """
 listen: LISTEN
@@ -65,6 +64,11 @@ def lands(corsd, *want, within=LONG):
         time.sleep(0.02)
 
 
+def answered(corsd, *head):
+    """The first answer since the name is known."""
+    return eventually(lambda: (answer := corsd.ask(get(*head))).status != 503 and answer, LONG, "an address")
+
+
 def start(given, dns, places, name="api.test.", yaml=YAML, **more):
     return given(yaml, URL=f"http://{name}:{places.port}", DNS=dns.address, **more)
 
@@ -96,10 +100,7 @@ def test_the_host_header_is_not_changed_by_the_name(given, dns, backend):
         cors: off
         """, URL=f"http://API.test.:{port}", DNS=dns.address)
     for path, host in ("/kept", "app.test"), ("/own", f"api.test:{port}"):
-        end = time.monotonic() + LONG
-        while corsd.ask(get(path)).status == 503:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        answered(corsd, path)
         assert backend.requests[-1].one("host") == host
 
 
@@ -335,10 +336,7 @@ def test_a_name_that_leads_to_corsd_itself_is_a_loop(given, dns, via):
     port = harness.free_port()
     corsd = given(YAML + f"via: {via}\n", LISTEN=f"127.0.0.1:{port}", DNS=dns.address,
                   URL=f"http://api.test.:{port}")
-    end = time.monotonic() + LONG
-    while (response := corsd.ask(get("/", "Origin: https://app.example.com"))).status == 503:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    response = answered(corsd, "/", "Origin: https://app.example.com")
     assert response.status == 508 and b"came back to this proxy" in response.body
     assert response.one("access-control-allow-origin") == "https://app.example.com"
     assert corsd.logged(r"warn: upstream .*: loop: the request came back to this proxy")
@@ -350,11 +348,7 @@ def test_a_circle_over_another_proxy_is_a_loop(given, dns):
     first = given("listen: LISTEN\nupstream: URL\nresolver: DNS\ncors: off\n", LISTEN=f"127.0.0.1:{a}",
                   DNS=dns.address, URL=f"http://api.test.:{b}")
     given("listen: LISTEN\nupstream: URL\ncors: off\n", LISTEN=f"127.0.0.1:{b}", URL=f"http://127.0.0.1:{a}")
-    end = time.monotonic() + LONG
-    while (status := first.ask(get()).status) == 503:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    assert status == 508
+    assert answered(first).status == 508
 
 
 def test_other_marks_pass_and_so_does_another_route(given, dns, backend):
@@ -367,10 +361,7 @@ def test_other_marks_pass_and_so_does_another_route(given, dns, backend):
         resolver: DNS
         cors: off
         """, DNS=dns.address, URL="http://api.test.:" + backend.address.rpartition(":")[2])
-    end = time.monotonic() + LONG
-    while corsd.ask(get()).status == 503:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    answered(corsd)
     assert corsd.ask(get("/", "CDN-Loop: somebody; id=1, else")).status == 200
     theirs, ours = backend.requests[-1].all("cdn-loop")
     assert theirs == "somebody; id=1, else"
@@ -383,10 +374,7 @@ def test_other_marks_pass_and_so_does_another_route(given, dns, backend):
 def test_it_ends_while_questions_are_under_way(given, dns, places):
     dns.names["api.test"] = None
     corsd = start(given, dns, places)
-    end = time.monotonic() + LONG
-    while not dns.asked:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    eventually(lambda: dns.asked, LONG, "a question")
     corsd.process.send_signal(signal.SIGTERM)
     assert corsd.process.wait(LONG) == 0
 
