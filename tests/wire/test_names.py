@@ -216,7 +216,9 @@ def test_odd_answers_change_nothing_and_nothing_hangs(given, dns, places):
     all_land(b"127.0.0.2")
     for name, host in names.items():
         dns.names[host] = ODD[name]
-    time.sleep(3)
+    before = len(dns.asked)
+    eventually(lambda: all(sum(asked == host for asked, _, _ in dns.asked[before:]) >= 4 for host in names.values()),
+               LONG, "four questions for each")
     all_land(b"127.0.0.2")
     assert corsd.process.poll() is None
     for host in names.values():
