@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from harness import PATIENCE, eventually, free_port, get, reply
+from harness import PATIENCE, eventually, free_port, get
 
 YAML = """
 listen: LISTENERS

@@ -1,9 +1,7 @@
 """https:// upstreams: nginx, Node and a backend of the test's own over TLS; each way to fail has its word in the
 log and a 502; sessions, client certificates, pools."""
-import re
 import socket
 import ssl
-import threading
 import time
 
 import pytest
