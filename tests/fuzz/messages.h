@@ -55,8 +55,7 @@ static inline bool are_plain_chunks(struct str coded)
 
 static inline void add_to_digest(struct message *message, struct str bytes)
 {
-    for (size_t i = 0; i < bytes.n; i++)
-        message->digest = (message->digest ^ (unsigned char)bytes.p[i]) * 0x100000001b3u;
+    message->digest = hash_add(message->digest, bytes);
     message->size += bytes.n;
 }
 
@@ -115,7 +114,7 @@ static inline enum found read_message(struct message *message, enum guard_part p
                                       const struct guard_limits *limits)
 {
     struct guard guard;
-    *message = (struct message){.digest = 0xcbf29ce484222325u};
+    *message = (struct message){.digest = HASH_START};
     message->head = (struct head){.fields = message->fields, .cap = MESSAGE_FIELDS};
     guard_init(&guard, part);
     switch (guard_scan(&guard, bytes, limits)) {

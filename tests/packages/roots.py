@@ -35,12 +35,13 @@ class Chroot:
 @contextlib.contextmanager
 def unpacked(tar):
     ARCHIVES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ARCHIVES, prefix="test-") as folder:
+    folder = tempfile.mkdtemp(dir=ARCHIVES, prefix="test-")
+    try:
         run("chmod", "755", folder)
         run("tar", "-C", folder, "-xpf", tar)
         run("mount", "-t", "proc", "proc", f"{folder}/proc")
         run("mount", "--bind", "/dev", f"{folder}/dev")
-        try:
-            yield Chroot(folder)
-        finally:
-            run("umount", "-l", f"{folder}/proc", f"{folder}/dev")
+        yield Chroot(folder)
+    finally:  # whatever failed above or here, the removal never goes into the host's /dev
+        subprocess.run(["umount", "-l", f"{folder}/dev", f"{folder}/proc"], capture_output=True, check=False)
+        run("rm", "-rf", "--one-file-system", folder)

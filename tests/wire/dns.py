@@ -1,6 +1,7 @@
 """DNS servers of the tests: one that answers as told, oddly where wanted, and a real dnsmasq.
 And servers that say at which address they were reached."""
 import contextlib
+import errno
 import ipaddress
 import os
 import select
@@ -19,7 +20,7 @@ A, AAAA = 1, 28
 KINDS = {A: "A", AAAA: "AAAA"}
 
 
-def records(question_end, kind, ips, ttl, name=b"\xc0\x0c"):
+def records(kind, ips, ttl, name=b"\xc0\x0c"):
     out = b""
     for ip in ips:
         packed = ipaddress.ip_address(ip).packed
@@ -43,7 +44,7 @@ class Question:
 
     def addresses(self, ips, ttl=1):
         ips = [ip for ip in ips if (":" in ip) == (self.kind == AAAA)]
-        return self.reply(records(0, self.kind, ips, ttl), len(ips))
+        return self.reply(records(self.kind, ips, ttl), len(ips))
 
 
 class Dns:
@@ -167,8 +168,10 @@ class Places:
                     listener.bind((ip, self.port))
                     listener.listen(256)
                 break
-            except OSError:
+            except OSError as error:
                 self.stop()
+                if error.errno != errno.EADDRINUSE:
+                    raise
         for ip, listener in zip(ips, self.listeners):
             threading.Thread(target=self.accept, args=(ip, listener), daemon=True).start()
 

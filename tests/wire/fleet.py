@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections import Counter
 
+import harness
 from harness import PATIENCE, free_port
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fleet_server.js")
@@ -126,12 +126,7 @@ class Load:
             return {key: n for key, n in self.got.items() if key[0] == method and key[1] != 200}
 
     def until(self, condition):
-        end = time.monotonic() + SLACK
-        while time.monotonic() < end:
-            if condition():
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"did not come: {dict(self.got)}")
+        harness.eventually(condition, SLACK, self.got)
 
     def asks(self, more, server=None):
         """Waits until so many more requests were answered (by that server)."""
@@ -140,9 +135,4 @@ class Load:
 
 
 def eventually(condition, what="it"):
-    end = time.monotonic() + SLACK
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not come")
+    return harness.eventually(condition, SLACK, what)

@@ -757,6 +757,15 @@ class Backend:
                 conn.sock.shutdown(socket.SHUT_RDWR)
 
 
+def eventually(condition, within=PATIENCE, what="it"):
+    """Repeats until it holds; what held."""
+    end = time.monotonic() + within
+    while not (held := condition()):
+        assert time.monotonic() < end, f"{what} did not come"
+        time.sleep(0.01)
+    return held
+
+
 # ---------------------------------------------------------------- corsd itself
 
 def ports():

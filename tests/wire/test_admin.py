@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from harness import Client, free_port, get, post, reply, request, until
-from test_life import patiently
+from harness import Client, eventually, free_port, get, post, reply, request, until
 
 YAML = """
 listen: LISTEN
@@ -108,7 +107,7 @@ def test_readyz_turns_while_it_drains(started, backend):
     busy.send(get())
     assert backend.saw_heads(1)
     corsd.signal(signal.SIGTERM)
-    patiently(lambda: ask(corsd, get("/readyz", host="localhost")).status == 503)
+    eventually(lambda: ask(corsd, get("/readyz", host="localhost")).status == 503)
     assert ask(corsd, get("/healthz", host="localhost")).status == 200, "it lives, and only wants no more work"
     go.set()
     assert busy.response().body == b"finished"
@@ -123,17 +122,17 @@ def test_it_answers_without_descriptors(started, backend):
     for _ in range(5):
         assert ask(corsd, get("/healthz", host="localhost")).status == 200
     corsd.drop_clients()
-    patiently(lambda: ask(corsd, get("/readyz", host="localhost")).status == 200)
+    eventually(lambda: ask(corsd, get("/readyz", host="localhost")).status == 200)
 
 
 def test_many_askers_are_bounded(started, backend):
     corsd = started()
     before = corsd.descriptors()
     crowd = [Client(corsd.dial(corsd.admin)) for _ in range(200)]
-    patiently(lambda: corsd.descriptors() <= before + 70)
+    eventually(lambda: corsd.descriptors() <= before + 70)
     for client in crowd:
         client.sock.close()
-    patiently(lambda: ask(corsd, get("/readyz", host="localhost")).status == 200)
+    eventually(lambda: ask(corsd, get("/readyz", host="localhost")).status == 200)
 
 
 def test_a_head_that_trickles_has_ten_seconds(started, backend):
@@ -154,14 +153,14 @@ def test_it_comes_and_goes_and_moves_by_reload(started, backend):
     first = corsd.admin
     corsd.words["ADMIN"] = other
     corsd.reload(YAML)
-    patiently(lambda: not refused(corsd, other) and ask(corsd, get("/readyz", host="localhost"), other).status == 200)
-    patiently(lambda: refused(corsd, first))
+    eventually(lambda: not refused(corsd, other) and ask(corsd, get("/readyz", host="localhost"), other).status == 200)
+    eventually(lambda: refused(corsd, first))
     corsd.words["ADMIN"] = "off"
     corsd.reload(YAML)
-    patiently(lambda: refused(corsd, other))
+    eventually(lambda: refused(corsd, other))
     corsd.words["ADMIN"] = f"{{address: '{other}', hosts: [a.example]}}"
     corsd.reload(YAML)
-    patiently(lambda: not refused(corsd, other))
+    eventually(lambda: not refused(corsd, other))
     assert ask(corsd, get("/readyz", host="a.example"), other).status == 200
     assert corsd.log.count("reload failed") == 0
 

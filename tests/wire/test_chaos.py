@@ -188,8 +188,6 @@ class Crowd:
                     lost.append((case, seen.status, seen.whole, seen.body[:100]))
                     return
                 self.done += 1
-                if case.framing == "close" and not seen.whole:
-                    break
                 await asyncio.sleep(0.005)
             writer.close()
 

@@ -1,6 +1,7 @@
 """A server that is sick goes out and comes back: by what requests saw (max_fails), and by active
 checks (health). With all out, the rule of DESIGN §4."""
 import socket
+import time
 from collections import Counter
 
 import pytest
@@ -71,8 +72,7 @@ def test_a_server_that_refuses_costs_nobody_anything(given):
                 b.kill()
 
 
-def test_one_request_tries_a_server_that_is_due(given):
-    """A slow server that is out costs one request each fail_timeout, not one a client."""
+def test_a_server_that_is_out_gets_nothing(given):
     with nodes("a", "b") as (a, b):
         corsd = start(given, (a, b), "max_fails: 1, fail_timeout: 10m, response_timeout: 500ms")
         with asker(corsd) as ask:
@@ -80,6 +80,21 @@ def test_one_request_tries_a_server_that_is_due(given):
             assert sorted(ask()[0] for _ in range(2)) == [200, 504]
             assert out(corsd, b)
             assert [ask()[1] for _ in range(10)] == ["a"] * 10
+
+
+def test_one_request_tries_a_server_that_is_due(given):
+    """A slow server that is out costs one request each fail_timeout, not one a client."""
+    with nodes("a", "b") as (a, b):
+        corsd = start(given, (a, b), "max_fails: 1, fail_timeout: 1s, response_timeout: 500ms")
+        b.becomes("slow")
+        with asker(corsd) as ask:
+            assert sorted(ask()[0] for _ in range(2)) == [200, 504]
+        assert out(corsd, b)
+        begun = time.monotonic()
+        with Load(corsd, 8, "/") as load:
+            load.until(lambda: sum(load.bad("GET").values()) >= 2)
+        elapsed = time.monotonic() - begun
+        assert sum(load.bad("GET").values()) <= elapsed + 2, (elapsed, load.got)
 
 
 def test_failures_count_in_a_row_only(given):

@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from harness import Backend, drip, free_port, get, reply, run, until
-from test_life import patiently
+from harness import Backend, drip, eventually, free_port, get, reply, run, until
 
 YAML = """
 listen: LISTEN
@@ -21,7 +20,7 @@ timeouts: {drain: 20s}
                          ids=["a connect", "health_path", "admin"])
 def test_ready_and_gone(given, backend, more):
     corsd = given(YAML + more, ADMIN=f"127.0.0.1:{free_port()}")
-    patiently(lambda: run("health", "-c", corsd.file).returncode == 0)
+    eventually(lambda: run("health", "-c", corsd.file).returncode == 0)
     corsd.signal(signal.SIGTERM)
     assert corsd.exited() == 0
     gone = run("health", "-c", corsd.file)
@@ -40,7 +39,7 @@ def test_draining_is_not_ready(given, backend, more):
     assert backend.saw_heads(1)
     corsd.signal(signal.SIGTERM)
     assert corsd.logged("draining")
-    patiently(lambda: run("health", "-c", corsd.file).returncode == 1)
+    eventually(lambda: run("health", "-c", corsd.file).returncode == 1)
     assert "not ready (503)" in run("health", "-c", corsd.file).stderr
     go.set()
     assert busy.response().body == b"finished"
@@ -51,7 +50,9 @@ def test_draining_is_not_ready(given, backend, more):
 def test_an_address_is_an_admin_listener(given, backend, short_folder):
     corsd = given(YAML + "admin: ADMIN\n", ADMIN=f"unix:{short_folder}/admin")
     assert run("health", f"unix:{short_folder}/admin").returncode == 0
-    assert run("health", corsd.words["LISTEN"]).returncode in (0, 1), "whoever answers there"
+    backend.always(reply(404, "no", reason="Not Found"))
+    assert run("health", corsd.words["LISTEN"]).returncode == 1
+    assert backend.request.target == "/readyz", "who answers there is the backend"
     assert run("health", f"127.0.0.1:{free_port()}").returncode == 1
 
 

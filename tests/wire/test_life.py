@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from harness import (PATIENCE, Backend, Cut, cors, free_port, get, pause, post, preflight, reply, request,
-                     run, stall, until, vary)
+from harness import (PATIENCE, Backend, Cut, cors, eventually, free_port, get, pause, post, preflight, reply,
+                     request, run, stall, until, vary)
 
 APP = "https://app.example.com"
 
@@ -187,7 +187,7 @@ def test_health_tells_balancers_before_the_listener_closes(given, backend):
     assert kept.ask(get("/health")).status == 200
     start = time.monotonic()
     corsd.signal(signal.SIGTERM)
-    patiently(lambda: corsd.ask(get("/health")).status == 503, 1.5)
+    eventually(lambda: corsd.ask(get("/health")).status == 503, 1.5)
     assert corsd.ask(get("/work", f"Origin: {APP}")).body == b"hello"
     assert kept.ask(get("/health")).status == 503
     assert corsd.exited() == 0
@@ -215,14 +215,6 @@ def test_a_closed_standard_input_is_nothing(given, backend):
 
 # reload
 
-def patiently(attempt, within=PATIENCE):
-    """Repeats until it holds: a reload needs a moment."""
-    end = time.monotonic() + within
-    while not attempt():
-        assert time.monotonic() < end, "the reload does not take effect"
-        time.sleep(0.01)
-
-
 def allows(corsd, origin):
     return corsd.ask(preflight("/", origin)).status == 204
 
@@ -234,7 +226,7 @@ def test_reload_changes_the_policy(given, backend):
     corsd = given(YAML)
     assert allows(corsd, APP)
     corsd.reload(OTHER)
-    patiently(lambda: allows(corsd, "https://other.example"))
+    eventually(lambda: allows(corsd, "https://other.example"))
     assert not allows(corsd, APP)
 
 
@@ -248,7 +240,7 @@ def test_a_bad_file_keeps_the_old_plan(given, backend):
     time.sleep(0.2)
     assert allows(corsd, APP)
     corsd.reload(OTHER)
-    patiently(lambda: allows(corsd, "https://other.example"))
+    eventually(lambda: allows(corsd, "https://other.example"))
 
 
 def test_requests_in_flight_keep_their_plan(given, backend):
@@ -259,7 +251,7 @@ def test_requests_in_flight_keep_their_plan(given, backend):
     busy.send(get("/", f"Origin: {APP}"))
     assert backend.saw_heads(1)
     corsd.reload(OTHER)
-    patiently(lambda: allows(corsd, "https://other.example"))
+    eventually(lambda: allows(corsd, "https://other.example"))
     go.set()
     answer = busy.response()
     assert answer.body == b"old" and cors(answer) == {"allow-origin": APP}
@@ -293,7 +285,7 @@ def test_reload_changes_the_backend(given, backend):
     client = corsd.connect()
     client.ask(get())
     corsd.reload(YAML.replace("BACKEND", second.url))
-    patiently(lambda: (client.ask(get()), len(second.requests))[1])
+    eventually(lambda: (client.ask(get()), len(second.requests))[1])
     assert len(second.requests) == 1
     assert client.ask(post()).status == 200 and len(second.requests) == 2
     second.stop()
@@ -336,22 +328,22 @@ def test_fifty_reloads_under_load(given, backend):
     assert not failures, failures
     assert min(done) > 5
     corsd.reload(OTHER)
-    patiently(lambda: allows(corsd, "https://other.example"))
+    eventually(lambda: allows(corsd, "https://other.example"))
 
 
 def test_reloads_leave_nothing_behind(given, backend):
     corsd = given(YAML)
     for _ in range(3):
         corsd.reload(OTHER)
-        patiently(lambda: allows(corsd, "https://other.example"))
+        eventually(lambda: allows(corsd, "https://other.example"))
         corsd.reload(YAML)
-        patiently(lambda: allows(corsd, APP))
+        eventually(lambda: allows(corsd, APP))
     before = corsd.descriptors()
     for _ in range(30):
         corsd.signal(signal.SIGHUP)
         time.sleep(0.01)
     corsd.reload(OTHER)
-    patiently(lambda: allows(corsd, "https://other.example"))
+    eventually(lambda: allows(corsd, "https://other.example"))
     end = time.monotonic() + 5
     while corsd.descriptors() > before and time.monotonic() < end:
         time.sleep(0.05)
@@ -484,7 +476,7 @@ def test_out_of_descriptors(given, backend):
         client.patience = 20
         assert client.response().status in (200, 502, 503)
         client.sock.close()
-    patiently(lambda: corsd.ask(get()).status == 200)
+    eventually(lambda: corsd.ask(get()).status == 200)
     assert corsd.ask(preflight()).status == 204
 
 

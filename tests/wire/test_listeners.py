@@ -7,8 +7,7 @@ import stat
 
 import pytest
 
-from harness import PATIENCE, free_port, get, reply
-from test_life import patiently
+from harness import PATIENCE, eventually, free_port, get
 
 YAML = """
 listen: LISTENERS
@@ -65,8 +64,8 @@ def test_listeners_come_and_go(two, backend):
     third = f"127.0.0.1:{free_port()}"
     assert kept.ask(get()).status == leaving.ask(get()).status == 200
     two.reload(corsd, corsd.words["LISTEN"], third)
-    patiently(lambda: not is_refused(corsd, third))
-    patiently(lambda: is_refused(corsd, corsd.second))
+    eventually(lambda: not is_refused(corsd, third))
+    eventually(lambda: is_refused(corsd, corsd.second))
     assert corsd.connect(third).ask(get()).status == 200
     assert kept.ask(get()).status == 200, "what stays, stays"
     assert leaving.ask(get()).status == 200, "connections outlive their listener"
@@ -80,8 +79,8 @@ def test_a_listener_that_went_comes_back(two, backend):
     for _ in range(3):
         two.reload(corsd, corsd.words["LISTEN"])
         two.reload(corsd, corsd.words["LISTEN"], corsd.second)
-    patiently(lambda: corsd.log.count("reloaded: ") >= 1 and not is_refused(corsd, corsd.second))
-    patiently(lambda: corsd.connect(corsd.second).ask(get()).status == 200)
+    eventually(lambda: corsd.log.count("reloaded: ") >= 1 and not is_refused(corsd, corsd.second))
+    eventually(lambda: corsd.connect(corsd.second).ask(get()).status == 200)
 
 
 def test_the_order_of_listeners_means_nothing(two, backend):
@@ -105,7 +104,7 @@ def test_a_port_in_use_keeps_everything(two, backend):
         assert corsd.logged("reload failed: the old configuration stays")
     assert is_refused(corsd, free), "all or nothing"
     assert corsd.connect(corsd.second).ask(get()).status == 200
-    patiently(lambda: corsd.descriptors() <= before + 2)
+    eventually(lambda: corsd.descriptors() <= before + 2)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -116,10 +115,10 @@ def test_the_queue_of_a_removed_listener_is_served(two, backend, workers):
             clients = crowd_of(corsd, corsd.second)
             two.reload(corsd, corsd.words["LISTEN"], more=f"workers: {workers}\n")
         all_answered(clients)
-        patiently(lambda: is_refused(corsd, corsd.second))
+        eventually(lambda: is_refused(corsd, corsd.second))
         corsd.drop_clients()
         two.reload(corsd, corsd.words["LISTEN"], corsd.second, more=f"workers: {workers}\n")
-        patiently(lambda: not is_refused(corsd, corsd.second))
+        eventually(lambda: not is_refused(corsd, corsd.second))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -154,7 +153,7 @@ def test_the_queue_of_a_unix_listener(given, backend, short_folder, how):
         else:
             corsd.signal(signal.SIGTERM)
     all_answered(clients)
-    patiently(lambda: not os.path.exists(path))
+    eventually(lambda: not os.path.exists(path))
     assert how == "removed" or corsd.exited() == 0
 
 
@@ -164,9 +163,9 @@ def test_a_unix_listener_keeps_its_socket_and_takes_its_mode(given, backend, sho
     corsd = given(YAML.replace("LISTENERS", "[LISTEN, 'unix:PATH']"), PATH=path)
     before = os.stat(path).st_ino
     corsd.reload(text)
-    patiently(lambda: stat.S_IMODE(os.stat(path).st_mode) == 0o600)
+    eventually(lambda: stat.S_IMODE(os.stat(path).st_mode) == 0o600)
     corsd.reload(text.replace("0600", "0666"))
-    patiently(lambda: stat.S_IMODE(os.stat(path).st_mode) == 0o666)
+    eventually(lambda: stat.S_IMODE(os.stat(path).st_mode) == 0o666)
     assert os.stat(path).st_ino == before
     assert corsd.connect(f"unix:{path}").ask(get()).status == 200
 
@@ -176,7 +175,7 @@ def test_a_path_that_was_taken_away_is_bound_again(given, backend, short_folder)
     corsd = given(YAML.replace("LISTENERS", "[LISTEN, 'unix:PATH']"), PATH=path)
     os.unlink(path)
     corsd.signal(signal.SIGHUP)
-    patiently(lambda: os.path.exists(path))
+    eventually(lambda: os.path.exists(path))
     assert corsd.connect(f"unix:{path}").ask(get()).status == 200
 
 
@@ -184,10 +183,10 @@ def test_the_log_moves(given, backend):
     corsd = given(YAML.replace("LISTENERS", "LISTEN"))
     log = os.path.join(corsd.folder, "corsd.log")
     corsd.reload(YAML.replace("LISTENERS", "LISTEN") + "log: {output: corsd.log}\n")
-    patiently(lambda: os.path.exists(log) and "reloaded: " in open(log, encoding="utf-8").read())
+    eventually(lambda: os.path.exists(log) and "reloaded: " in open(log, encoding="utf-8").read())
     os.rename(log, log + ".1")
     corsd.signal(signal.SIGUSR1)
-    patiently(lambda: os.path.exists(log))
+    eventually(lambda: os.path.exists(log))
     before = corsd.log.count("reloaded: ")
     corsd.reload(YAML.replace("LISTENERS", "LISTEN"))
     assert corsd.logged("reloaded: ") and before == 0
@@ -208,6 +207,6 @@ def test_sockets_are_not_lost_over_many_reloads(two, backend):
     for number in range(20):
         count = len(re.findall("reloaded: ", corsd.log))
         two.reload(corsd, *[corsd.words["LISTEN"], corsd.second][:1 + number % 2])
-        patiently(lambda: len(re.findall("reloaded: ", corsd.log)) > count)
-    patiently(lambda: corsd.descriptors() <= before, PATIENCE)
+        eventually(lambda: len(re.findall("reloaded: ", corsd.log)) > count)
+    eventually(lambda: corsd.descriptors() <= before, PATIENCE)
     assert corsd.connect(corsd.second).ask(get()).status == 200

@@ -5,14 +5,14 @@ import re
 import signal
 import struct
 import subprocess
-import threading
 import time
 
 import pytest
 
 import harness
 from dns import A, AAAA, Dns, Dnsmasq, Places, records
-from harness import get, own_answer
+from fleet import Load
+from harness import eventually, get, own_answer
 
 YAML = """
 listen: LISTEN
@@ -64,6 +64,11 @@ def lands(corsd, *want, within=LONG):
         time.sleep(0.02)
 
 
+def answered(corsd, *head):
+    """The first answer since the name is known."""
+    return eventually(lambda: (answer := corsd.ask(get(*head))).status != 503 and answer, LONG, "an address")
+
+
 def start(given, dns, places, name="api.test.", yaml=YAML, **more):
     return given(yaml, URL=f"http://{name}:{places.port}", DNS=dns.address, **more)
 
@@ -95,10 +100,7 @@ def test_the_host_header_is_not_changed_by_the_name(given, dns, backend):
         cors: off
         """, URL=f"http://API.test.:{port}", DNS=dns.address)
     for path, host in ("/kept", "app.test"), ("/own", f"api.test:{port}"):
-        end = time.monotonic() + LONG
-        while corsd.ask(get(path)).status == 503:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        answered(corsd, path)
         assert backend.requests[-1].one("host") == host
 
 
@@ -108,21 +110,7 @@ def test_records_change_vanish_time_out_and_return_under_load(given, dnsmasq, pl
     tell({"api.test": ["127.0.0.2"]})
     corsd = start(given, dnsmasq, places)
     lands(corsd, "127.0.0.2")
-    over, failed, n = threading.Event(), [], [0]
-
-    def load():
-        client = corsd.connect()
-        while not over.is_set():
-            response = client.ask(get())
-            n[0] += 1
-            if response.status != 200:
-                failed.append((response.status, response.body))
-            time.sleep(0.002)
-
-    threads = [threading.Thread(target=load) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
+    with Load(corsd, 3, "/") as load:
         tell({"api.test": ["127.0.0.3"]})
         lands(corsd, "127.0.0.3")
         tell({})
@@ -137,11 +125,7 @@ def test_records_change_vanish_time_out_and_return_under_load(given, dnsmasq, pl
         dnsmasq.resume()
         tell({"api.test": ["127.0.0.4"]})
         lands(corsd, "127.0.0.4")
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert not failed and n[0] > 50, failed[:3]
+    assert not load.bad("GET") and load.total() > 50, load.got
 
 
 def test_a_lost_family_does_not_delay_the_other(given, dns, places):
@@ -168,17 +152,17 @@ def loop_of_pointers(question):
 
 
 def too_many_announced(question):
-    return question.reply(records(0, question.kind, [], 1), 65535)
+    return question.reply(records(question.kind, [], 1), 65535)
 
 
 def somebody_elses(question):
-    return question.reply(records(0, A, ["127.0.0.4"], 1, b"\5other\4test\0"), 1)
+    return question.reply(records(A, ["127.0.0.4"], 1, b"\5other\4test\0"), 1)
 
 
 def another_question(question):
     other = b"\5other\4test\0" + struct.pack(">HH", question.kind, 1)
     return question.id + struct.pack(">HHHHH", 0x8180, 1, 1, 0, 0) + other + \
-        records(0, A, ["127.0.0.4"], 1)
+        records(A, ["127.0.0.4"], 1)
 
 
 def another_id(question):
@@ -232,7 +216,9 @@ def test_odd_answers_change_nothing_and_nothing_hangs(given, dns, places):
     all_land(b"127.0.0.2")
     for name, host in names.items():
         dns.names[host] = ODD[name]
-    time.sleep(3)
+    before = len(dns.asked)
+    eventually(lambda: all(sum(asked == host for asked, _, _ in dns.asked[before:]) >= 4 for host in names.values()),
+               LONG, "four questions for each")
     all_land(b"127.0.0.2")
     assert corsd.process.poll() is None
     for host in names.values():
@@ -260,7 +246,7 @@ def test_what_is_truncated_comes_by_tcp(given, dns, places):
 def test_a_huge_answer_is_bounded(given, dns, places):
     many = [f"127.{b}.{c}.1" for b in range(1, 21) for c in range(200)]
     dns.names["api.test"] = lambda q: q.reply(flags=0x8380) if not q.tcp else \
-        q.reply(records(0, A, many, 1), len(many)) if q.kind == A else q.addresses([])
+        q.reply(records(A, many, 1), len(many)) if q.kind == A else q.addresses([])
     corsd = start(given, dns, places)
     assert corsd.logged(r"name api\.test\.: 127\.1\.0\.1, .* and 56 more", LONG), corsd.log
     dns.names["api.test"] = ["127.0.0.3"]
@@ -352,10 +338,7 @@ def test_a_name_that_leads_to_corsd_itself_is_a_loop(given, dns, via):
     port = harness.free_port()
     corsd = given(YAML + f"via: {via}\n", LISTEN=f"127.0.0.1:{port}", DNS=dns.address,
                   URL=f"http://api.test.:{port}")
-    end = time.monotonic() + LONG
-    while (response := corsd.ask(get("/", "Origin: https://app.example.com"))).status == 503:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    response = answered(corsd, "/", "Origin: https://app.example.com")
     assert response.status == 508 and b"came back to this proxy" in response.body
     assert response.one("access-control-allow-origin") == "https://app.example.com"
     assert corsd.logged(r"warn: upstream .*: loop: the request came back to this proxy")
@@ -367,11 +350,7 @@ def test_a_circle_over_another_proxy_is_a_loop(given, dns):
     first = given("listen: LISTEN\nupstream: URL\nresolver: DNS\ncors: off\n", LISTEN=f"127.0.0.1:{a}",
                   DNS=dns.address, URL=f"http://api.test.:{b}")
     given("listen: LISTEN\nupstream: URL\ncors: off\n", LISTEN=f"127.0.0.1:{b}", URL=f"http://127.0.0.1:{a}")
-    end = time.monotonic() + LONG
-    while (status := first.ask(get()).status) == 503:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    assert status == 508
+    assert answered(first).status == 508
 
 
 def test_other_marks_pass_and_so_does_another_route(given, dns, backend):
@@ -384,10 +363,7 @@ def test_other_marks_pass_and_so_does_another_route(given, dns, backend):
         resolver: DNS
         cors: off
         """, DNS=dns.address, URL="http://api.test.:" + backend.address.rpartition(":")[2])
-    end = time.monotonic() + LONG
-    while corsd.ask(get()).status == 503:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    answered(corsd)
     assert corsd.ask(get("/", "CDN-Loop: somebody; id=1, else")).status == 200
     theirs, ours = backend.requests[-1].all("cdn-loop")
     assert theirs == "somebody; id=1, else"
@@ -400,10 +376,7 @@ def test_other_marks_pass_and_so_does_another_route(given, dns, backend):
 def test_it_ends_while_questions_are_under_way(given, dns, places):
     dns.names["api.test"] = None
     corsd = start(given, dns, places)
-    end = time.monotonic() + LONG
-    while not dns.asked:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    eventually(lambda: dns.asked, LONG, "a question")
     corsd.process.send_signal(signal.SIGTERM)
     assert corsd.process.wait(LONG) == 0
 

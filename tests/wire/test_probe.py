@@ -2,7 +2,6 @@
 right ones get no false alarm. And its own manners: what it sends, and that no server can hurt it."""
 import json
 import re
-import shutil
 import socket
 import threading
 import time
@@ -11,7 +10,7 @@ import xml.etree.ElementTree as xml
 import pytest
 
 from harness import free_port, reply, run
-from real_servers import PATH, Nginx, RealServer
+from real_servers import Nginx, RealServer
 
 APP = "https://app.example.com"
 
@@ -114,10 +113,6 @@ frontend cors
 
     def command(self):
         return ["-db", "-f", self.write("haproxy.cfg", self.conf)]
-
-    @classmethod
-    def is_there(cls):
-        return shutil.which(cls.program, path=PATH) is not None
 
 
 HAPROXY = [("right", set()), ("reflect", {"origin-reflected"}), ("quiet", {"preflight-405"}), ("deny", {"preflight-auth-wall"})]

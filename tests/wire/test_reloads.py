@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from harness import WORKERS, Backend, cors, free_port, get, post, preflight, reply
-from test_life import patiently
+from harness import WORKERS, Backend, cors, eventually, free_port, get, post, preflight, reply
 
 APP = "https://app.example.com"
 
@@ -65,7 +64,7 @@ def reloads_under_load(given, backend, count):
         is_bad = number % 7 == 6
         corsd.reload(plan(number, first, other, backend, second) + ("    broken: 1\n" if is_bad else ""))
         good, bad = good + (not is_bad), bad + is_bad
-        patiently(lambda: corsd.log.count("info: reloaded: ") >= good and corsd.log.count("reload failed: ") >= bad, 60)
+        eventually(lambda: corsd.log.count("info: reloaded: ") >= good and corsd.log.count("reload failed: ") >= bad, 60)
         if number == count // 4:
             before = corsd.descriptors(), corsd.rss()
     after = corsd.descriptors(), corsd.rss()
@@ -76,7 +75,7 @@ def reloads_under_load(given, backend, count):
     assert corsd.log.count("reload failed: ") == bad, corsd.log[-3000:]
     assert len(re.findall(r"error: .*broken", corsd.log)) == bad, "each says why"
     print(f"{good} good and {bad} bad reloads, {sum(done)} turns; descriptors and bytes: {before} -> {after}")
-    patiently(lambda: corsd.descriptors() <= before[0] + 20, 30)
+    eventually(lambda: corsd.descriptors() <= before[0] + 20, 30)
     second.stop()
     return before, after
 
@@ -103,7 +102,7 @@ def test_old_plans_go_on_idle_workers(given, backend):
     sizes = []
     for number in range(1, 31):
         corsd.reload(text.replace("NUMBER", str(number)))
-        patiently(lambda: corsd.log.count("info: reloaded: ") >= number, 60)
+        eventually(lambda: corsd.log.count("info: reloaded: ") >= number, 60)
         sizes.append(corsd.rss())
     print(f"RSS after 10, 20 and 30 reloads, {WORKERS} workers: {sizes[9]}, {sizes[19]}, {sizes[29]}")
     assert corsd.ask(preflight("/", "https://n30.example")).status == 204

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import chunked, cors, early, get, own_answer, pause, post, read_body, reply, request, stall
+from harness import chunked, cors, early, eventually, get, own_answer, pause, post, read_body, reply, request, stall
 
 APP = "https://app.example.com"
 
@@ -27,9 +27,7 @@ def full(corsd, descriptors):
     """A client more than there are descriptors, again and again, until accepting pauses."""
     clients = crowd(corsd, descriptors + 8)
     assert corsd.logged("accepting pauses: Too many open files")
-    end = time.monotonic() + 20
-    while corsd.descriptors() < descriptors and time.monotonic() < end:
-        time.sleep(0.02)
+    eventually(lambda: corsd.descriptors() >= descriptors, 20, "the last client")
     time.sleep(0.1)  # whoever was just let in is served
     assert corsd.descriptors() == descriptors
     return clients
@@ -100,9 +98,7 @@ def test_again_and_again(given, backend):
         except (AssertionError, OSError):
             assert time.monotonic() < end
             time.sleep(0.1)
-    while corsd.descriptors() > before and time.monotonic() < end:
-        time.sleep(0.05)
-    assert corsd.descriptors() <= before
+    eventually(lambda: corsd.descriptors() <= before, what="the last descriptor")
 
 
 def test_the_default_leaves_room_for_the_backends(given, backend):

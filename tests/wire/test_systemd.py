@@ -12,8 +12,7 @@ import time
 
 import pytest
 
-from harness import BINARY, HOUSE, PATIENCE, Corsd, environment, free_port, get, reply, until
-from test_life import patiently
+from harness import BINARY, HOUSE, PATIENCE, Corsd, environment, eventually, free_port, get, reply, until
 
 YAML = """
 listen: LISTEN
@@ -107,9 +106,9 @@ def test_a_hung_worker_misses_its_watchdog(given, backend, short_folder):
             while True:
                 assert b"WATCHDOG" not in notices.socket.recv(4096), "one worker hangs: no sign of life"
         address = f"127.0.0.1:{port}"
-        patiently(lambda: asked(corsd, address) == 503, 30)
+        eventually(lambda: asked(corsd, address) == 503, 30)
     notices.wait("^WATCHDOG=1$", 30)
-    patiently(lambda: asked(corsd, address) == 200, 30)
+    eventually(lambda: asked(corsd, address) == 200, 30)
 
 
 def asked(corsd, address):
@@ -148,7 +147,11 @@ class Activated(Corsd):
             stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, pass_fds=moved, env=environment())
         for fd in moved:
             os.close(fd)
-        self.await_ready()
+        try:
+            self.await_ready()
+        except BaseException:
+            self.kill()
+            raise
 
     def await_ready(self):
         assert self.logged("is ready", 20), self.log
@@ -267,7 +270,7 @@ def test_with_systemd_socket_activate(backend, tmp_path):
         process = subprocess.Popen(["systemd-socket-activate", "-l", address, "--fdname=web", *passed, BINARY,
                                     "-c", str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            patiently(lambda: connects(address))
+            eventually(lambda: connects(address))
             client = Corsd.dial(address)
             client.settimeout(30)
             client.sendall(get())

@@ -16,7 +16,7 @@ import time
 import pytest
 
 import certificates
-from harness import PATIENCE, Client, get, own_answer, post, reply, reply_chunked
+from harness import PATIENCE, Client, eventually, get, own_answer, post, reply, reply_chunked
 
 CORS = 'cors: {allow_origins: ["https://app.example.com"]}'
 ORIGIN = "Origin: https://app.example.com"
@@ -430,9 +430,7 @@ def test_a_pair_that_cannot_be_used_keeps_the_old_one(given, backend, made, tmp_
     assert "are in use" not in corsd.log
     shutil.copy(made.client.key, pair.key)  # and it is still there for the next
     corsd.signal(signal.SIGHUP)
-    end = time.monotonic() + PATIENCE
-    while corsd.log.count("reloaded") < 2 and time.monotonic() < end:
-        time.sleep(0.02)
+    eventually(lambda: corsd.log.count("reloaded") >= 2, what="the reload")
     assert corsd.log.count("reloaded") == 2, corsd.log
     assert serial(corsd, made) == old
 
@@ -450,9 +448,7 @@ def test_a_pair_that_does_not_match_keeps_the_old_one_and_is_tried_again(given, 
     assert serial(corsd, made) == old
     shutil.copy(fresh.key, pair.key)
     assert corsd.logged("the new certificates are in use", within=30)
-    end = time.monotonic() + PATIENCE
-    while serial(corsd, made) == old and time.monotonic() < end:
-        time.sleep(0.02)
+    eventually(lambda: serial(corsd, made) != old, what="the new certificate")
     assert serial(corsd, made) != old
 
 
@@ -483,9 +479,7 @@ def test_certificates_change_under_load(given, backend, made, tmp_path):
         shutil.copy(fresh.cert, pair.cert)
         shutil.copy(fresh.key, pair.key)
         corsd.signal(signal.SIGHUP)
-        end = time.monotonic() + PATIENCE
-        while serial(corsd, made) == old and time.monotonic() < end:
-            time.sleep(0.02)
+        eventually(lambda: serial(corsd, made) != old, what="the new certificate")
         now = serial(corsd, made)
         assert now != old
         old = now

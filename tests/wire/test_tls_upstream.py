@@ -1,9 +1,7 @@
 """https:// upstreams: nginx, Node and a backend of the test's own over TLS; each way to fail has its word in the
 log and a 502; sessions, client certificates, pools."""
-import re
 import socket
 import ssl
-import threading
 import time
 
 import pytest
@@ -302,12 +300,13 @@ def test_health_checks_speak_tls(given, made, https):
         {CORS}
     """)
     assert corsd.logged(rf"{other.url.rpartition('/')[2]} is down: its check could not connect: ")
-    checks = len(good.requests)
+
+    def checks():
+        return sum(request.target == "/check" for request in good.requests)
+
+    before = checks()
     assert [corsd.ask(get("/x")).body for _ in range(4)] == [b"/x"] * 4
-    end = time.monotonic() + 10
-    while len(good.requests) < checks + 8 and time.monotonic() < end:
-        time.sleep(0.02)
-    assert any(request.target == "/check" for request in good.requests)
+    assert good.waits(lambda: checks() >= before + 8), good.requests
     assert f"{good.url.rpartition('/')[2]} is down" not in corsd.log
     assert not other.requests
 

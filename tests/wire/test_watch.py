@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from harness import preflight
-from test_life import patiently
+from harness import eventually, preflight
 
 APP, OTHER = "https://app.example.com", "https://other.example"
 
@@ -65,7 +64,7 @@ def test_a_change_is_taken(given, backend, change):
     corsd = given(YAML)
     assert allows(corsd, APP)
     change(corsd)
-    patiently(lambda: allows(corsd, OTHER))
+    eventually(lambda: allows(corsd, OTHER))
     assert not allows(corsd, APP)
 
 
@@ -81,7 +80,7 @@ def test_many_writes_are_one_change(given, backend):
     for _ in range(20):
         write_in_place(corsd)
         time.sleep(0.01)
-    patiently(lambda: allows(corsd, OTHER))
+    eventually(lambda: allows(corsd, OTHER))
     time.sleep(0.6)
     assert reloads(corsd) <= 3
 
@@ -94,7 +93,7 @@ def test_a_bad_file_is_complained_of_once_and_its_repair_taken(given, backend):
     assert corsd.log.count("reload failed: ") == 1 and "unknown" in corsd.log
     assert allows(corsd, APP)
     corsd.write(YAML.replace(APP, OTHER))
-    patiently(lambda: allows(corsd, OTHER))
+    eventually(lambda: allows(corsd, OTHER))
 
 
 def test_a_file_that_goes_and_comes_back(given, backend):
@@ -105,7 +104,7 @@ def test_a_file_that_goes_and_comes_back(given, backend):
     assert allows(corsd, APP)
     with open(corsd.file, "w", encoding="utf-8") as out:
         out.write(text)
-    patiently(lambda: allows(corsd, OTHER))
+    eventually(lambda: allows(corsd, OTHER))
 
 
 def test_a_file_that_the_configuration_names(given, backend, short_folder):
@@ -118,7 +117,7 @@ def test_a_file_that_the_configuration_names(given, backend, short_folder):
         with open(f"{short_folder}/new", "w", encoding="utf-8") as out:
             out.write(origin + "\n")
         os.rename(f"{short_folder}/new", f"{short_folder}/origins.txt")
-        patiently(lambda: allows(corsd, origin))
+        eventually(lambda: allows(corsd, origin))
 
 
 def test_a_named_file_that_comes_late(given, backend):
@@ -128,15 +127,15 @@ def test_a_named_file_that_comes_late(given, backend):
     assert corsd.logged("reload failed: ")
     with open(os.path.join(corsd.folder, "origins.txt"), "w", encoding="utf-8") as out:
         out.write(OTHER + "\n")
-    patiently(lambda: allows(corsd, OTHER))
+    eventually(lambda: allows(corsd, OTHER))
 
 
 def test_watch_turned_on_and_off_by_a_reload(given, backend):
     corsd = given(YAML.replace("watch: true", "watch: false"))
     corsd.reload(YAML)
-    patiently(lambda: reloads(corsd) == 1)
+    eventually(lambda: reloads(corsd) == 1)
     corsd.write(YAML.replace("watch: true", "watch: false"))
-    patiently(lambda: reloads(corsd) == 2)
+    eventually(lambda: reloads(corsd) == 2)
     rename_over(corsd)
     time.sleep(0.6)
     assert reloads(corsd) == 2
@@ -146,7 +145,7 @@ def test_a_hup_is_one_reload(given, backend):
     """What HUP has read is no news for the watch."""
     corsd = given(YAML)
     corsd.reload(YAML.replace(APP, OTHER))
-    patiently(lambda: allows(corsd, OTHER))
+    eventually(lambda: allows(corsd, OTHER))
     time.sleep(0.6)
     assert reloads(corsd) <= 2
 
@@ -186,13 +185,13 @@ def swaps(corsd, count):
     text = open(corsd.file, encoding="utf-8").read()
     os.unlink(corsd.file)
     config = ConfigMap(corsd.folder, text)
-    patiently(lambda: reloads(corsd) >= 1, 30)
+    eventually(lambda: reloads(corsd) >= 1, 30)
     took = []
     for number in range(count):
         origin = f"https://swap{number}.example"
         start = time.monotonic()
         config.publish(text.replace(APP, origin))
-        patiently(lambda: allows(corsd, origin), 30)
+        eventually(lambda: allows(corsd, origin), 30)
         took.append(time.monotonic() - start)
     return took
 
