@@ -2,5 +2,6 @@
 #pragma once
 #include "corsd/browser/fetch.h"
 
-/* Appends the text. %v: the value to blame, %o: the origin sent, %u: the URL asked, %s: the status. */
+/* Appends the text. %v: the value to blame, %o: the origin sent, %u: the URL asked, %s: the
+ * status. */
 void blanks_fill(struct buf *out, const char *text, const struct fetch *fetch);

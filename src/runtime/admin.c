@@ -136,8 +136,8 @@ static int accept_one(struct admin *admin)
     return accept4(admin->socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* Without the reserve, waiting askers would have the loop spin: those inside go, and where there are
- * none, this thread has nothing else to do than to wait. */
+/* Without the reserve, waiting askers would have the loop spin: those inside go, and where there
+ * are none, this thread has nothing else to do than to wait. */
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
     struct admin *admin = arg;

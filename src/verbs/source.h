@@ -10,8 +10,8 @@ struct source {
 /* The settings of the environment. False: out of memory. */
 MUST_USE bool source_init(struct source *source, size_t more);
 void source_finish(struct source *source);
-/* A file where one was named; else the settings where there are any; else the default file. `flags`:
- * some of the settings are flags. */
+/* A file where one was named; else the settings where there are any; else the default file.
+ * `flags`: some of the settings are flags. */
 void source_choose(struct source *source, bool flags);
-/* The plan, or NULL. Faults are told on stderr; warnings, of a plan that stands, where `warnings`. */
+/* The plan, or NULL. Faults are told on stderr; warnings of a plan that stands where `warnings`. */
 struct plan *load_and_tell(const struct config_source *source, bool warnings);

@@ -29,7 +29,7 @@ int typed_wrong(const struct typed *typed, const char *format, ...)
     return wrong_usage(typed->help);
 }
 
-/* "Name: value". False after saying so; a header that no page may set gets a word and is left out. */
+/* "Name: value". False after saying so; a header that no page may set is left out, with a word. */
 static bool add_header(struct typed *typed, struct str line)
 {
     struct str name = str_trim(str_cut(&line, ':'));

@@ -13,8 +13,8 @@ struct typed {
     size_t n_origins;
 };
 
-/* Options that both verbs take, rows of a `struct option` table; the values of a verb's own begin at
- * TYPED_OWN. Their letters: "X:H:h". */
+/* Options that both verbs take, rows of a `struct option` table; the values of a verb's own begin
+ * at TYPED_OWN. Their letters: "X:H:h". */
 enum { TYPED_ORIGIN = 256, TYPED_CREDENTIALS, TYPED_OWN };
 #define TYPED_OPTIONS                                                                            \
     {"origin", required_argument, NULL, TYPED_ORIGIN}, {"method", required_argument, NULL, 'X'}, \
@@ -29,8 +29,8 @@ void typed_finish(struct typed *typed);
 /* Says so on stderr, with the usage; returns 2. */
 int typed_wrong(const struct typed *typed, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Reads the command line: options, then one URL. `take` is given each option of the verb's own, with
- * `ctx`; it says so and returns false where it is wrong. -1: go on; else the exit code. */
+/* Reads the command line: options, then one URL. `take` is given each option of the verb's own,
+ * with `ctx`; it says so and returns false where it is wrong. -1: go on; else the exit code. */
 int typed_read(struct typed *typed, int argc, char **argv, const char *letters,
                const struct option *options, bool (*take)(void *ctx, int option), void *ctx);
 /* An origin that the page may have; lives as long as the request. False where it is none: told. */
