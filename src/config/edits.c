@@ -42,26 +42,35 @@ static const struct own_field *find(const struct own_field *rows, size_t n, enum
     return NULL;
 }
 
+static const struct own_field *own_field(struct str name, bool request)
+{
+    enum field_id id = field_id(name);
+    const struct own_field *own = find(of_both, COUNT(of_both), id);
+    if (own)
+        return own;
+    return request ? find(of_requests, COUNT(of_requests), id)
+                   : find(of_responses, COUNT(of_responses), id);
+}
+
 static bool is_websocket(struct str name)
 {
     return name.n > 14 && str_eq_nocase(str_head(name, 14), STR("sec-websocket-"));
 }
 
 /* Whether a route may edit the field; else a fault that says which key is about it. */
-static bool may_edit(struct reading *reading, const struct spec_text *name, bool request)
+static bool may_edit(struct reading *reading, const struct spec_text *name, struct str folded,
+                     bool request)
 {
     char hint[PHRASE];
-    enum field_id id = field_id(name->text);
-    const struct own_field *own = find(of_both, COUNT(of_both), id);
     if (!is_token(name->text)) {
         fault(reading, name->place, "letters, digits and -", "\"%.*s\" is no header name",
               EXCERPT_ARG(name->text));
         return false;
     }
-    if (!own)
-        own = request ? find(of_requests, COUNT(of_requests), id)
-                      : find(of_responses, COUNT(of_responses), id);
-    if (!own && !is_websocket(name->text))
+    const struct own_field *own = own_field(name->text, request);
+    if (!own) /* gate_edit takes both spellings for one */
+        own = own_field(folded, request);
+    if (!own && !is_websocket(folded))
         return true;
     if (own && own->instead)
         phrase(hint, sizeof hint, "the key \"%s\" is about it", own->instead);
@@ -96,11 +105,8 @@ static struct str folded(struct reading *reading, struct str name)
 
 /* Notes the name; a fault where it was named before. */
 static void add_name(struct reading *reading, struct header_edits *edits,
-                     const struct spec_text *name)
+                     const struct spec_text *name, struct str text)
 {
-    struct str text = folded(reading, name->text);
-    if (!text.p)
-        return;
     for (size_t i = 0; i < edits->n; i++)
         if (str_eq(edits->names[i], text)) {
             fault(reading, name->place, "a header is set, which replaces it, or removed",
@@ -124,16 +130,20 @@ const struct header_edits *compile_edits(struct reading *reading,
     struct buf lines = BUF_INIT((VALUE_MAX + 256) * (written->set.n + 1));
     if (!edits || !(edits->names = take(reading, n * sizeof *edits->names)))
         return NULL;
-    for (size_t i = 0; i < written->set.n; i++)
-        if (may_edit(reading, &set[i].name, request) &&
+    for (size_t i = 0; i < written->set.n; i++) {
+        struct str text = folded(reading, set[i].name.text);
+        if (text.p && may_edit(reading, &set[i].name, text, request) &&
             check_value(reading, &set[i].name, &set[i].value)) {
-            add_name(reading, edits, &set[i].name);
+            add_name(reading, edits, &set[i].name, text);
             add_line(&lines, &set[i]);
         }
+    }
     edits->n_set = edits->n;
-    for (size_t i = 0; i < written->remove.n; i++)
-        if (may_edit(reading, &written->remove.items[i], request))
-            add_name(reading, edits, &written->remove.items[i]);
+    for (size_t i = 0; i < written->remove.n; i++) {
+        struct str text = folded(reading, written->remove.items[i].text);
+        if (text.p && may_edit(reading, &written->remove.items[i], text, request))
+            add_name(reading, edits, &written->remove.items[i], text);
+    }
     edits->lines = keep(reading, buf_str(&lines));
     reading->out_of_memory |= lines.failed;
     buf_finish(&lines);

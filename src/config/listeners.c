@@ -65,7 +65,10 @@ static void check_proxies(struct compiler *compiler, const struct written_listen
     const struct plan *plan = compiler->plan;
     bool is_unix = spec->address.at.ss_family == AF_UNIX;
     bool faulty = plan->n_trusted + plan->trust_unix < compiler->written->trusted_proxies.n;
-    if (!spec->proxy_protocol || faulty || (is_unix ? plan->trust_unix : plan->n_trusted > 0))
+    bool named = is_unix ? plan->trust_unix : plan->n_trusted > 0;
+    if (spec->passed) /* of either kind: systemd's unit says which */
+        named = plan->trust_unix || plan->n_trusted > 0;
+    if (!spec->proxy_protocol || faulty || named)
         return;
     fault(compiler->reading, written->proxy_protocol.at,
           is_unix ? "name the balancers: trusted_proxies: [\"unix:\"]"

@@ -187,7 +187,6 @@ static bool has_scheme(struct str text, struct str scheme)
 /* out is zeroed. */
 static bool parse_url(struct reading *reading, const struct spec_text *url, struct server_spec *out)
 {
-    out->weight = 1;
     out->tls = has_scheme(url->text, STR("https://"));
     if (out->tls && !TLS_SUPPORTED) {
         fault(reading, url->place, NULL, "https:// upstreams are not supported by this version");
@@ -453,6 +452,8 @@ static struct upstream_spec *add_upstream(struct compiler *compiler, struct str 
     read_host_mode(compiler->reading, &written->host, spec);
     read_origin_mode(compiler->reading, &written->origin, spec);
     check_health_path(compiler->reading, &written->health.path);
+    for (size_t i = 0; i < spec->n_servers; i++)
+        spec->has_names |= !spec->servers[i].has_address;
     spec->name = name.n ? name : spec->servers->url;
     spec->fingerprint = fingerprint(spec);
     plan->n_upstreams++;

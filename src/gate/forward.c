@@ -316,20 +316,12 @@ struct str loop_mark(const struct gate *gate, const struct route *route, char ou
     return (struct str){out, n};
 }
 
-static bool has_name(const struct upstream_spec *upstream)
-{
-    for (size_t i = 0; i < upstream->n_servers; i++)
-        if (!upstream->servers[i].has_address)
-            return true;
-    return false;
-}
-
 /* Independent of `via`, which some turn off: a circle must be seen either way. Addresses that were
  * written are checked with the configuration; only a name can lead back later. */
 static void mark_loop(struct buf *out, const struct gate *gate, const struct decision *decision)
 {
     char bytes[LOOP_MARK_MAX];
-    if (gate->identity && has_name(decision->route->upstream))
+    if (gate->identity && decision->route->upstream->has_names)
         edit_field(out, STR("CDN-Loop"), loop_mark(gate, decision->route, bytes));
 }
 

@@ -84,11 +84,6 @@ static bool add_url(struct buf *out, const struct decision *decision, struct str
     return true;
 }
 
-static bool add_whole(struct buf *out, const struct decision *decision, struct str value)
-{
-    return add_url(out, decision, value);
-}
-
 /* "5; url=…", the URL bare or in quotes (HTML, "shared declarative refresh steps"). */
 static bool add_refresh(struct buf *out, const struct decision *decision, struct str value)
 {
@@ -137,10 +132,7 @@ void gate_location(struct buf *out, const struct decision *decision, struct head
 {
     if (!decision->route->rewrites_location)
         return;
-    if (head_has(head, FIELD_LOCATION))
-        rewrite(out, decision, head, FIELD_LOCATION, add_whole);
-    if (head_has(head, FIELD_CONTENT_LOCATION))
-        rewrite(out, decision, head, FIELD_CONTENT_LOCATION, add_whole);
-    if (head_has(head, FIELD_REFRESH))
-        rewrite(out, decision, head, FIELD_REFRESH, add_refresh);
+    rewrite(out, decision, head, FIELD_LOCATION, add_url);
+    rewrite(out, decision, head, FIELD_CONTENT_LOCATION, add_url);
+    rewrite(out, decision, head, FIELD_REFRESH, add_refresh);
 }

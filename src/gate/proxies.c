@@ -63,15 +63,38 @@ static struct str sole_value(const struct head *head, enum field_id id)
     return head_count(head, id) == 1 ? head_value(head, id) : (struct str){0};
 }
 
+static struct str last_item(struct str *rest)
+{
+    size_t comma = str_rfind(*rest, ',');
+    struct str item = comma < rest->n ? str_from(*rest, comma + 1) : *rest;
+    rest->n = comma < rest->n ? comma : 0;
+    return str_trim(item);
+}
+
+/* The next hop to the left; false: nobody's word stands left of it. An attacker's long chain costs
+ * one look: a proxy appends who spoke to it. */
+static bool add_left_hop(const struct plan *plan, struct word *word, struct str node)
+{
+    struct str ip;
+    struct address address;
+    word->any = true;
+    if (!node_address(node, &ip, &address))
+        return false;
+    word->client = ip;
+    return plan_trusts(plan, (const struct sockaddr *)&address.at);
+}
+
 static void read_x(const struct plan *plan, const struct head *head, struct word *word)
 {
-    const struct field *field = head_field(head, FIELD_X_FORWARDED_FOR);
-    for (; field; field = head_next(head, field)) {
-        struct str rest = field->value;
-        while (rest.n) {
-            struct forwarded_hop hop = {.node = str_trim(str_cut(&rest, ','))};
-            if (hop.node.n)
-                add_hop(plan, word, &hop);
+    bool believed = true;
+    for (size_t i = head->n; believed && head_has(head, FIELD_X_FORWARDED_FOR) && i-- > 0;) {
+        struct str rest = head->fields[i].value;
+        if (head->fields[i].id != FIELD_X_FORWARDED_FOR)
+            continue;
+        while (believed && rest.n) {
+            struct str node = last_item(&rest);
+            if (node.n)
+                believed = add_left_hop(plan, word, node);
         }
     }
     word->host = host_of(sole_value(head, FIELD_X_FORWARDED_HOST));

@@ -81,13 +81,13 @@ bool public_is_own(const struct decision *decision, const struct authority *auth
                    struct str scheme)
 {
     const struct upstream_spec *upstream = decision->route->upstream;
-    for (size_t i = 0; i < upstream->n_servers; i++) {
-        const struct server_spec *server = &upstream->servers[i];
-        bool tls = scheme.n ? str_eq_nocase(scheme, STR("https")) : server->tls;
-        if (same(authority, tls, server->authority, server->tls) ||
-            (upstream->host_mode == HOST_NAME && same(authority, tls, upstream->host_name, tls)))
+    bool spoken = upstream->servers->tls; /* all of them speak the same */
+    bool tls = scheme.n ? str_eq_nocase(scheme, STR("https")) : spoken;
+    if (upstream->host_mode == HOST_NAME && same(authority, tls, upstream->host_name, tls))
+        return true;
+    for (size_t i = 0; i < upstream->n_servers; i++)
+        if (same(authority, tls, upstream->servers[i].authority, spoken))
             return true;
-    }
     return false;
 }
 

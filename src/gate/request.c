@@ -292,8 +292,7 @@ void gate_request(struct gate *gate, const struct peer *peer, struct head *head,
     out->method = head->method_id;
     out->minor = head->minor;
     out->keep_alive = keeps_alive(head);
-    if (peer->trusted)
-        gate_proxies(gate->plan, peer, head, &out->proxies);
+    gate_proxies(gate->plan, peer, head, &out->proxies);
     out->https = out->proxies.proto.n ? str_eq(out->proxies.proto, STR("https")) : peer->tls;
     enum http_cause cause = read_head(gate, head, out);
     out->policy = out->route ? out->route->policy : gate->plan->default_policy;

@@ -21,14 +21,6 @@ struct lookups {
     struct lookup *list;
 };
 
-bool upstream_has_names(const struct upstream_spec *spec)
-{
-    for (size_t i = 0; i < spec->n_servers; i++)
-        if (!spec->servers[i].has_address)
-            return true;
-    return false;
-}
-
 static const struct address *addresses_of(const struct lookup *lookup, size_t server, size_t *n)
 {
     *n = 1;
@@ -136,7 +128,7 @@ bool lookups_take_plan(struct lookups *lookups, struct plan *plan)
     struct lookup *fresh = NULL;
     resolver_use(lookups->resolver, &plan->resolver, plan->has_resolver);
     for (size_t i = 0; i < plan->n_upstreams; i++) {
-        if (!upstream_has_names(&plan->upstreams[i]))
+        if (!plan->upstreams[i].has_names)
             continue;
         struct lookup *lookup = lookup_create(lookups, &plan->upstreams[i]);
         if (!lookup) {

@@ -164,6 +164,21 @@ static bool grow_fields(struct loop *loop, const struct plan *plan)
     return true;
 }
 
+/* The most that a route's edits add to a head. */
+static size_t longest_edits(const struct plan *plan)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < plan->n_routes; i++) {
+        const struct header_edits *request = plan->routes[i].request_edits;
+        const struct header_edits *response = plan->routes[i].response_edits;
+        if (request && request->lines.n > most)
+            most = request->lines.n;
+        if (response && response->lines.n > most)
+            most = response->lines.n;
+    }
+    return most;
+}
+
 bool loop_take_plan(struct loop *loop, struct plan *plan)
 {
     struct plan_use *use = plan_use_create(plan), *old = loop->use;
@@ -177,7 +192,7 @@ bool loop_take_plan(struct loop *loop, struct plan *plan)
     use_table(loop, table, plan->n_upstreams);
     loop->use = use;
     loop->gate.plan = plan;
-    size_t most = plan->limits.header_size * 2 + HEAD_SPACE;
+    size_t most = plan->limits.header_size * 2 + HEAD_SPACE + longest_edits(plan);
     if (most > loop->out.max) /* never less than exchanges of an older plan may need */
         loop->out.max = loop->trailers.max = loop->repaired.max = most;
     if (old && !old->exchanges)

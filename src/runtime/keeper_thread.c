@@ -22,7 +22,7 @@ struct keeper {
 static bool is_needed(const struct plan *plan)
 {
     for (size_t i = 0; i < plan->n_upstreams; i++)
-        if (upstream_has_names(&plan->upstreams[i]) || plan->upstreams[i].health.path.n)
+        if (plan->upstreams[i].has_names || plan->upstreams[i].health.path.n)
             return true;
     return false;
 }

@@ -1,4 +1,6 @@
 """Legacy quirks on the wire: stripped prefixes, public addresses, edited headers, the Origin sent upstream."""
+import json
+
 import pytest
 
 from harness import chunked, get, preflight, reply, reply_chunked, request
@@ -92,3 +94,18 @@ def test_a_websocket_below_a_prefix(corsd, backend):
     corsd.ask(get("/ws/chat", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
     assert backend.request.target == "/chat"
+
+
+# ---------------------------------------------------------------- long values
+
+def test_edits_beyond_a_heads_usual_room(given, backend):
+    """What the keys allow fits: here 100 KB in each direction."""
+    edits = {"set": {f"X-Long-{n}": "v" * 8000 for n in range(13)}}
+    corsd = given("listen: LISTEN\nupstream: BACKEND\ncors: off\nlimits: {header_size: 1k}\nroutes:\n"
+                  f"  - {{path: /in, request_headers: {json.dumps(edits)}}}\n"
+                  f"  - {{path: /out, response_headers: {json.dumps(edits)}}}\n")
+    assert corsd.ask(get("/in")).status == 200
+    assert all(backend.request.one(f"X-Long-{n}") == "v" * 8000 for n in range(13))
+    answer = corsd.ask(get("/out"))
+    assert answer.status == 200
+    assert all(answer.one(f"X-Long-{n}") == "v" * 8000 for n in range(13))

@@ -55,6 +55,7 @@ struct upstream_spec {
     uint16_t index;  /* in plan->upstreams */
     struct server_spec *servers;
     size_t n_servers;
+    bool has_names; /* some server's host must be resolved */
     enum host_mode host_mode;
     struct str host_name; /* HOST_NAME only */
     enum origin_mode origin_mode;

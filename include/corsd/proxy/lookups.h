@@ -7,10 +7,6 @@ struct event_base;
 struct fleet;
 struct lookups;
 struct plan;
-struct upstream_spec;
-
-/* Whether a server of it has to be looked up. */
-bool upstream_has_names(const struct upstream_spec *spec);
 
 /* NULL out of memory. Base, log and fleet outlive it. */
 MUST_USE struct lookups *lookups_create(struct event_base *base, const struct log *log,
